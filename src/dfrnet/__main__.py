@@ -1,0 +1,3 @@
+from dfrnet.cli import main
+
+main()

@@ -1,0 +1,161 @@
+"""A run on disk: ``run.json`` (what was run) and one file a finished fold (what it predicted). Nothing else counts.
+
+A fold file is JSON::
+
+    {"fold": "casme2/sub01", "seed": 0,
+     "clips": [{"id": ..., "dataset": ..., "subject": ..., "truth": ...}, ...],
+     "probabilities": [[...], ...],           # per clip, of the last epoch; classes in run.json's order
+     "epochs": [[[...], ...], ...],           # (epochs, clips, classes), only where the classifier is trained in epochs
+     "nested_epoch": 17,                      # chosen on held-out training subjects; null where not asked for
+     "history": {"loss": [...], "held_out_loss": [...]},
+     "seconds": 31.4}
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from dfrnet.types import Prediction, UserError
+
+SELECTIONS = ("fixed", "nested", "leaky")
+"""How the epoch is chosen: the last one; on held-out training subjects; on the test subject, to show what that adds."""
+
+
+@dataclass(frozen=True)
+class FoldRecord:
+    """One finished fold as read from its file; arrays as described at the top of this file."""
+
+    fold: str
+    seed: int
+    clips: tuple[Mapping[str, str], ...]
+    probabilities: tuple[tuple[float, ...], ...]
+    epochs: tuple[tuple[tuple[float, ...], ...], ...]
+    nested_epoch: int | None
+    history: Mapping[str, tuple[float, ...]]
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run folder: its configuration (``run.json``) and its finished folds, in order of seed and fold name."""
+
+    path: Path
+    config: Mapping[str, Any]
+    folds: tuple[FoldRecord, ...]
+
+    @property
+    def name(self) -> str:
+        return self.path.name
+
+    @property
+    def method(self) -> str:
+        return str(self.config["method"])
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        return tuple(self.config["classes"])
+
+    @property
+    def seeds(self) -> tuple[int, ...]:
+        return tuple(self.config["seeds"])
+
+    @property
+    def complete(self) -> bool:
+        return len(self.folds) == int(self.config["folds"]) * len(self.seeds)
+
+    @property
+    def selections(self) -> tuple[str, ...]:
+        """The rows this run can report: all three after an audit, one otherwise."""
+        asked = str(self.config["selection"])
+        if not any(record.epochs for record in self.folds):
+            return ("fixed",)
+        return SELECTIONS if asked == "audit" else (asked,)
+
+    def predictions(self, selection: str) -> list[Prediction]:
+        """Every prediction of every seed under ``selection``, in order of seed, fold and clip."""
+        if selection not in self.selections:
+            raise UserError(
+                f"{self.path}: holds no {selection!r} predictions, only {', '.join(self.selections)}; "
+                "evaluate it again with --selection audit"
+            )
+        return [p for record in self.folds for p in fold_predictions(record, self.method, self.classes, selection)]
+
+
+def fold_predictions(
+    record: FoldRecord, method: str, classes: tuple[str, ...], selection: str
+) -> list[Prediction]:
+    """The fold's predictions under one selection rule, from the one record of all epochs."""
+    truth = np.array([classes.index(clip["truth"]) for clip in record.clips])
+    if selection == "fixed" or not record.epochs:
+        rows = np.array(record.probabilities)
+    elif selection == "nested":
+        if record.nested_epoch is None:
+            raise UserError(f"fold {record.fold}: no epoch was chosen on inner subjects; use --selection audit")
+        rows = np.array(record.epochs[record.nested_epoch - 1])
+    else:
+        # What released code of this field does: keep the epoch whose accuracy on the test subject is best, the later
+        # one of equals. It is here to be measured, never to be reported as a result.
+        correct = (np.array(record.epochs).argmax(axis=2) == truth).sum(axis=1)
+        rows = np.array(record.epochs[len(correct) - 1 - int(correct[::-1].argmax())])
+    return [
+        Prediction(
+            method, record.seed, record.fold, clip["id"], clip["dataset"], clip["subject"], clip["truth"],
+            classes[int(row.argmax())], tuple(float(p) for p in row),
+        )
+        for clip, row in zip(record.clips, rows, strict=True)
+    ]  # fmt: skip
+
+
+def write_json(path: Path, value: object) -> None:
+    """Write JSON whole or not at all: to a temporary file beside it, then renamed."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
+    temporary.write_text(json.dumps(value, indent=None) + "\n", encoding="utf-8")
+    temporary.replace(path)
+
+
+def read_json(path: Path) -> Any:
+    """The file's value; UserError where it is missing or damaged."""
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except OSError:
+        raise UserError(f"{path}: no such file; is this the folder of a run?") from None
+    except ValueError as error:
+        raise UserError(f"{path}: damaged ({error}); delete it and run the same command again") from None
+
+
+def fold_path(run: Path, fold: str, seed: int) -> Path:
+    """Where a finished fold lies: ``folds/casme2-sub01.seed0.json``."""
+    return run / "folds" / f"{fold.replace('/', '-')}.seed{seed}.json"
+
+
+def read_fold(path: Path) -> FoldRecord:
+    raw = read_json(path)
+    try:
+        return FoldRecord(
+            fold=raw["fold"],
+            seed=raw["seed"],
+            clips=tuple(raw["clips"]),
+            probabilities=tuple(map(tuple, raw["probabilities"])),
+            epochs=tuple(tuple(map(tuple, epoch)) for epoch in raw["epochs"]),
+            nested_epoch=raw["nested_epoch"],
+            history={k: tuple(v) for k, v in raw["history"].items()},
+            seconds=raw["seconds"],
+        )
+    except (KeyError, TypeError) as error:
+        raise UserError(f"{path}: not a fold of this version ({error}); delete it and run again") from None
+
+
+def load_run(path: Path) -> Run:
+    """A run folder as :class:`Run`; UserError where it is none or has no finished fold."""
+    config = read_json(path / "run.json")
+    folds = [read_fold(file) for file in sorted((path / "folds").glob("*.json"))]
+    if not folds:
+        raise UserError(f"{path}: no fold is finished yet; run the same evaluate command again to go on")
+    return Run(path, config, tuple(sorted(folds, key=lambda record: (record.seed, record.fold))))

@@ -1,0 +1,140 @@
+"""The values that travel through dfrnet, and the one error a user meets.
+
+A :class:`Clip` becomes :class:`Features`, a method learns from features inside each :class:`Fold`, every test clip
+yields one :class:`Prediction`. All are frozen dataclasses that check themselves when built.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol, runtime_checkable
+
+import numpy as np
+import numpy.typing as npt
+
+Array = npt.NDArray[np.float32]
+Image = npt.NDArray[np.uint8]
+
+CLASSES = ("negative", "positive", "surprise")
+"""The three classes of MEGC2019, in the order of its official list (0, 1, 2)."""
+
+
+class UserError(Exception):
+    """Something the user can mend: one sentence that names the file, row or clip, and the remedy."""
+
+
+class Frames(Protocol):
+    """A sequence of frames, decoded when asked for.
+
+    ``frames[i]`` is uint8, (H, W) grey or (H, W, 3) RGB; ``times`` is float64 (len,), seconds from the first frame.
+    """
+
+    @property
+    def times(self) -> npt.NDArray[np.float64]: ...
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, index: int, /) -> Image: ...
+
+
+@dataclass(frozen=True)
+class Clip:
+    """One annotated movement of one person.
+
+    ``id`` and ``subject`` are unique across data sets (``casme2/sub01/EP02_01f``, ``casme2/sub01``). ``onset``,
+    ``apex`` and ``offset`` are positions in ``frames``, not frame numbers of the recording. ``apex`` is None where the
+    data set annotates none. ``maps`` names picture files of maps that were computed elsewhere; a clip of a data set
+    that publishes only motion maps has those and an empty ``frames``.
+    """
+
+    id: str
+    dataset: str
+    subject: str
+    label: str
+    frames: Frames = ()  # type: ignore[assignment]
+    onset: int = 0
+    apex: int | None = None
+    offset: int = 0
+    fps: float = 0.0
+    emotion: str = ""
+    action_units: tuple[str, ...] = ()
+    maps: Mapping[str, MapFile] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if not self.id.startswith(self.subject + "/") or not self.subject.startswith(self.dataset + "/"):
+            raise UserError(
+                f"clip {self.id!r}: id, subject {self.subject!r} and data set {self.dataset!r} must nest, "
+                "as in casme2/sub01/EP02_01f"
+            )
+        if not len(self.frames):
+            if not self.maps:
+                raise UserError(f"clip {self.id}: it has neither frames nor maps")
+            return
+        apex = self.onset if self.apex is None else self.apex
+        if not 0 <= self.onset <= apex <= self.offset < len(self.frames):
+            raise UserError(
+                f"clip {self.id}: onset {self.onset}, apex {self.apex} and offset {self.offset} must be in order "
+                f"and within its {len(self.frames)} frames"
+            )
+
+
+@dataclass(frozen=True)
+class MapFile:
+    """One map as a channel of a picture: ``channel`` 0, 1, 2 is red, green, blue; None takes the picture's grey value."""
+
+    path: Path
+    channel: int | None = None
+
+
+@dataclass(frozen=True)
+class Features:
+    """Maps of one clip: float32 (C, H, W), ``names[c]`` says what channel c is."""
+
+    maps: Array
+    names: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        if self.maps.ndim != 3 or self.maps.dtype != np.float32 or len(self.maps) != len(self.names):
+            raise ValueError(
+                f"features need float32 maps (C, H, W) with C names; got {self.maps.dtype} {self.maps.shape} "
+                f"for {self.names}"
+            )
+
+
+@dataclass(frozen=True)
+class Fold:
+    """Positions of the training and the test clips of one round, disjoint and without a subject in common."""
+
+    name: str
+    train: tuple[int, ...]
+    test: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What one trained classifier says of one test clip; ``probabilities`` follow the run's class order."""
+
+    method: str
+    seed: int
+    fold: str
+    clip: str
+    dataset: str
+    subject: str
+    truth: str
+    label: str
+    probabilities: tuple[float, ...]
+
+
+@runtime_checkable
+class Classifier(Protocol):
+    """What every method builds: a network or a scikit-learn pipeline, they are the same kind of thing.
+
+    ``fit`` gets features x float32 (N, C, H, W), class indices y int64 (N,) and the training subjects ``groups``
+    (N,), for inner splits; it never sees a test clip. ``predict_proba`` returns float64 (N, classes), rows sum to 1.
+    """
+
+    def fit(self, x: Array, y: npt.NDArray[np.int64], groups: Sequence[str]) -> Classifier: ...
+
+    def predict_proba(self, x: Array) -> npt.NDArray[np.float64]: ...
