@@ -6,7 +6,8 @@ yields one :class:`Prediction`. All are frozen dataclasses that check themselves
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import difflib
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol, runtime_checkable
@@ -23,6 +24,14 @@ CLASSES = ("negative", "positive", "surprise")
 
 class UserError(Exception):
     """Something the user can mend: one sentence that names the file, row or clip, and the remedy."""
+
+
+def unknown_name(kind: str, name: str, known: Iterable[str]) -> UserError:
+    """The error for a name that is in no registry: it offers the closest one and lists the rest."""
+    names = list(known)
+    close = difflib.get_close_matches(name, names, n=1)
+    hint = f"did you mean {close[0]!r}? " if close else ""
+    return UserError(f"unknown {kind} {name!r}; {hint}known: {', '.join(names)}")
 
 
 class Frames(Protocol):

@@ -1,0 +1,144 @@
+"""The metrics alone, for predictions that anybody's program wrote as CSV.
+
+Columns ``truth`` and ``prediction`` are required; ``dataset``, ``subject``, ``clip`` and a probability column a class
+(``p_<class>`` or ``probability_<class>``) are optional; others are ignored. Rows are counted as a spreadsheet does:
+the header is row 1.
+"""
+
+from __future__ import annotations
+
+import csv
+import difflib
+import io
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from dfrnet.evaluation.tables import GIVEN, ScoreRow, data_subsets, score_row, subset
+from dfrnet.types import Prediction, UserError
+
+REQUIRED = ("truth", "prediction")
+
+Row = tuple[int, dict[str, str]]
+
+
+def read_predictions(path: Path, classes: Sequence[str] | None = None) -> tuple[list[Prediction], tuple[str, ...]]:
+    """The file's predictions and its classes: those given, else the sorted union of what both columns hold.
+
+    Labels stay strings (``"0"``). Subjects become ``dataset/subject`` where there is a data set, for two data sets may
+    both have a subject 1; without the column a subject is "". Commas, semicolons and tabs are told apart by the header.
+    UserError names file and row.
+    """
+    rows = _read_rows(path)
+    for number, row in rows:
+        for column in REQUIRED:
+            if not row[column]:
+                raise UserError(f"{path}, row {number}: column {column!r} is empty; give every clip a {column}")
+            if classes is not None and row[column] not in classes:
+                known = ", ".join(classes)
+                raise UserError(f"{path}, row {number}: {column} {row[column]!r} is not among the classes {known}")
+    named = tuple(classes) if classes is not None else tuple(sorted({row[c] for _, row in rows for c in REQUIRED}))
+    predictions = [_prediction(path, number, row, named) for number, row in rows]
+    _check_unique(path, rows, predictions)
+    return predictions, named
+
+
+def score_file(path: Path, classes: Sequence[str] | None = None) -> list[ScoreRow]:
+    """Scores of the whole file, then of each data set where there are several; intervals are over subjects.
+
+    Without a subject on every row the interval is over clips, and the row's ``units`` say so: it is too narrow then.
+    """
+    predictions, named = read_predictions(path, classes)
+    units = "subjects" if all(p.subject for p in predictions) else "clips"
+    if units == "clips":
+        predictions = [replace(p, subject=p.clip) for p in predictions]
+    return [
+        score_row(subset(predictions, data), named, run=path.stem, method=path.stem, selection=GIVEN, data=data,
+                  units=units)
+        for data in data_subsets(predictions)
+    ]  # fmt: skip
+
+
+def _read_rows(path: Path) -> list[Row]:
+    """Row number and stripped fields of every row that is not blank."""
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read ({error.strerror}); give the path of a CSV file") from None
+    except UnicodeDecodeError:
+        raise UserError(f"{path}: not UTF-8 text; save it as CSV in UTF-8") from None
+    header = text.lstrip().partition("\n")[0]
+    if not header.strip():
+        raise UserError(f"{path}: empty; it needs a header with the columns truth and prediction, and a row a clip")
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=max(",;\t", key=header.count))
+    names: list[str] = []
+    rows = []
+    try:
+        for fields in reader:
+            cells = [field.strip() for field in fields]
+            if not any(cells):
+                continue
+            if not names:
+                names = cells
+                _check_columns(path, names)
+            elif len(cells) < len(names) or any(cells[len(names) :]):
+                raise UserError(
+                    f"{path}, row {reader.line_num}: {len(cells)} fields under {len(names)} columns; "
+                    "quote a field that holds the separator"
+                )
+            else:
+                rows.append((reader.line_num, dict(zip(names, cells, strict=False))))
+    except csv.Error as error:
+        raise UserError(f"{path}, row {reader.line_num}: {error}; save it as plain CSV") from None
+    if not rows:
+        raise UserError(f"{path}: only a header, no predictions; give it a row a clip")
+    return rows
+
+
+def _check_columns(path: Path, names: Sequence[str]) -> None:
+    for column in REQUIRED:
+        if column in names:
+            continue
+        lowered = {name.lower(): name for name in names}
+        close = difflib.get_close_matches(column, lowered, n=1)
+        hint = f"is it {lowered[close[0]]!r}? Rename it" if close else "rename yours"
+        raise UserError(f"{path}: no column {column!r} among {', '.join(map(repr, names))}; {hint}")
+
+
+def _prediction(path: Path, number: int, row: dict[str, str], classes: Sequence[str]) -> Prediction:
+    dataset, subject, clip = (row.get(column, "") for column in ("dataset", "subject", "clip"))
+    if subject and dataset and not subject.startswith(f"{dataset}/"):
+        subject = f"{dataset}/{subject}"
+    owner = subject or dataset
+    if clip and owner and not clip.startswith(f"{owner}/"):
+        clip = f"{owner}/{clip}"
+    return Prediction(
+        method=path.stem, seed=0, fold="", clip=clip or f"row {number}", dataset=dataset, subject=subject,
+        truth=row["truth"], label=row["prediction"], probabilities=_probabilities(path, number, row, classes),
+    )  # fmt: skip
+
+
+def _probabilities(path: Path, number: int, row: dict[str, str], classes: Sequence[str]) -> tuple[float, ...]:
+    """Class probabilities where the file has a column for every class, else ()."""
+    for prefix in ("p_", "probability_"):
+        columns = [prefix + name for name in classes]
+        if all(column in row for column in columns):
+            try:
+                return tuple(float(row[column]) for column in columns)
+            except ValueError:
+                raise UserError(
+                    f"{path}, row {number}: a column of {', '.join(columns)} is no number; correct or remove them"
+                ) from None
+    return ()
+
+
+def _check_unique(path: Path, rows: Sequence[Row], predictions: Sequence[Prediction]) -> None:
+    """A clip that stands twice would count twice."""
+    first: dict[str, int] = {}
+    for (number, _), p in zip(rows, predictions, strict=True):
+        if p.clip in first:
+            raise UserError(
+                f"{path}, rows {first[p.clip]} and {number}: clip {p.clip!r} stands twice; keep one row a clip "
+                "(several seeds belong in several files)"
+            )
+        first[p.clip] = number

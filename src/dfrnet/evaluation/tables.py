@@ -1,0 +1,399 @@
+"""From runs to one table: scores of every run, selection and data subset, in five formats.
+
+Rows are grouped by data subset: ``full`` first (all clips of the run), then each data set where there are several.
+Within a group the order is that of the runs, so that "the row above" is what stands above on the page.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from dfrnet.evaluation.metrics import accuracy, recalls, uar, uf1
+from dfrnet.evaluation.records import Run, load_run
+from dfrnet.evaluation.statistics import (
+    bootstrap_interval,
+    paired_confusions,
+    permutation_p,
+    run_score,
+    subject_confusions,
+)
+from dfrnet.types import Prediction, UserError
+
+FULL = "full"
+CONTROLS = ("constant", "svm_flow")
+"""Runs that every result should beat; an evaluation leaves them in ``RUN/controls/``."""
+LEAKY = "LEAKY: epoch chosen on the test subject"
+GIVEN = "given"
+"""The selection of predictions that somebody else made."""
+
+
+@dataclass(frozen=True)
+class ScoreRow:
+    """Scores of one run under one selection on one data subset.
+
+    ``n`` clips of ``subjects`` subjects (0 where unknown). Scores lie in 0..1 and are means over ``seeds``; intervals
+    are 95 % bootstrap intervals over ``units``, None where there are fewer than two. ``recalls`` and ``counts`` (clips
+    a seed) are by class. ``p_above`` is the paired permutation p of UF1 against the nearest honest row above with the
+    same clips. ``folds`` is finished and planned.
+    """
+
+    run: str
+    method: str
+    selection: str
+    data: str
+    n: int
+    subjects: int
+    seeds: int
+    uf1: float
+    uar: float
+    accuracy: float
+    uf1_ci: tuple[float, float] | None
+    uar_ci: tuple[float, float] | None
+    recalls: Mapping[str, float]
+    counts: Mapping[str, int]
+    p_above: float | None = None
+    baseline: bool = False
+    folds: tuple[int, int] = (0, 0)
+    units: str = "subjects"
+
+    @property
+    def leaky(self) -> bool:
+        """Whether the test subject chose the epoch: a measurement of the leak, never a result."""
+        return self.selection == "leaky"
+
+    @property
+    def complete(self) -> bool:
+        """Whether every planned fold is finished."""
+        return self.folds[0] == self.folds[1]
+
+    @property
+    def label(self) -> str:
+        """The method as every format prints it: a leak or a missing fold cannot be overlooked."""
+        mark = "" if self.complete else f" [INCOMPLETE: {self.folds[0]} of {self.folds[1]} folds]"
+        return self.method + (f" ({LEAKY})" if self.leaky else "") + mark
+
+
+def with_controls(runs: Sequence[Run]) -> list[Run]:
+    """The runs with their controls on top: constant, then svm_flow, each once for the same clips.
+
+    A control that a run folder lacks, or that has no finished fold yet, is left out.
+    """
+    given = {run.path.resolve() for run in runs}
+    found: dict[tuple[str, frozenset[str]], Run] = {}
+    for name in CONTROLS:
+        for path in (run.path / "controls" / name for run in runs):
+            if path.resolve() in given or not any((path / "folds").glob("*.json")):
+                continue
+            control = load_run(path)
+            key = (name, frozenset(str(clip["id"]) for fold in control.folds for clip in fold.clips))
+            found.setdefault(key, control)
+    return [*found.values(), *runs]
+
+
+def score_rows(runs: Sequence[Run], selection: str | None = None) -> list[ScoreRow]:
+    """One row for each data subset, run and selection; ``selection`` asks for one of fixed, nested, leaky.
+
+    A run with no choice of epoch (a baseline, say) keeps its only row under every ``selection``. Other runs that hold
+    no such predictions are a UserError.
+    """
+    entries = [
+        (run, chosen, run.predictions(chosen))
+        for run in runs
+        for chosen in (run.selections if selection is None or run.selections == ("fixed",) else (selection,))
+    ]
+    rows = []
+    for data in data_subsets([p for _, _, predictions in entries for p in predictions]):
+        above: tuple[Run, list[Prediction]] | None = None
+        for run, chosen, predictions in entries:
+            part = subset(predictions, data)
+            if not part:
+                continue
+            rows.append(
+                score_row(
+                    part,
+                    run.classes,
+                    run=run.name,
+                    method=run.method,
+                    selection=chosen,
+                    data=data,
+                    p_above=_p_above(run, part, above),
+                    baseline=run.method in CONTROLS,
+                    folds=(len(run.folds), int(run.config["folds"]) * len(run.seeds)),
+                )
+            )
+            if chosen != "leaky":  # an honest row is never measured against a leak
+                above = run, part
+    return rows
+
+
+def score_row(
+    predictions: Sequence[Prediction],
+    classes: Sequence[str],
+    *,
+    run: str,
+    method: str,
+    selection: str,
+    data: str,
+    p_above: float | None = None,
+    baseline: bool = False,
+    folds: tuple[int, int] = (0, 0),
+    units: str = "subjects",
+) -> ScoreRow:
+    """The scores of ``predictions``, pooled over folds; with ``units`` "clips" each clip is its own subject."""
+    subjects, confusions = subject_confusions(predictions, classes)
+    pooled = confusions.sum(axis=1)
+    known = len(subjects) > 1  # the spread over one subject is unknown, not zero
+    return ScoreRow(
+        run=run,
+        method=method,
+        selection=selection,
+        data=data,
+        n=len({p.clip for p in predictions}),
+        subjects=0 if units == "clips" else len(subjects),
+        seeds=len(confusions),
+        uf1=run_score(confusions, uf1),
+        uar=run_score(confusions, uar),
+        accuracy=run_score(confusions, accuracy),
+        uf1_ci=bootstrap_interval(confusions, uf1) if known else None,
+        uar_ci=bootstrap_interval(confusions, uar) if known else None,
+        recalls=dict(zip(classes, map(float, recalls(pooled).mean(axis=0)), strict=True)),
+        counts=dict(zip(classes, map(int, pooled[0].sum(axis=1)), strict=True)),
+        p_above=p_above,
+        baseline=baseline,
+        folds=folds,
+        units=units,
+    )
+
+
+def data_subsets(predictions: Sequence[Prediction]) -> list[str]:
+    """``full``, then the data sets in order of appearance; a single one is the same as ``full`` and left out."""
+    datasets = list(dict.fromkeys(p.dataset for p in predictions))
+    return [FULL, *datasets] if len(datasets) > 1 else [FULL]
+
+
+def subset(predictions: Sequence[Prediction], data: str) -> list[Prediction]:
+    """The predictions of one data subset."""
+    return [p for p in predictions if data in (FULL, p.dataset)]
+
+
+def _p_above(run: Run, part: Sequence[Prediction], above: tuple[Run, list[Prediction]] | None) -> float | None:
+    """The p against the row above; None for the first row and where the clips or classes are not the same."""
+    if above is None or above[0].classes != run.classes:
+        return None
+    try:
+        _, mine, other = paired_confusions(part, above[1], run.classes)
+    except UserError:
+        return None
+    return permutation_p(mine, other, uf1)
+
+
+def render(rows: Sequence[ScoreRow], format: str = "text", width: int = 100) -> str:  # noqa: A002
+    """The table as a string that ends in a newline; UserError names the known formats.
+
+    ``width`` is in characters and for text only; a table whose numbers need more is wider rather than cut.
+    """
+    if format not in FORMATS:
+        raise UserError(f"format {format!r} is unknown; choose one of {', '.join(FORMATS)}")
+    return FORMATS[format](rows, width)
+
+
+def record(row: ScoreRow) -> dict[str, object]:
+    """The row as a JSON object, floats in full."""
+    return {
+        "run": row.run,
+        "method": row.label,
+        "selection": row.selection,
+        "data": row.data,
+        "n": row.n,
+        "subjects": row.subjects,
+        "seeds": row.seeds,
+        "uf1": row.uf1,
+        "uar": row.uar,
+        "accuracy": row.accuracy,
+        "uf1_ci": row.uf1_ci,
+        "uar_ci": row.uar_ci,
+        "interval_over": row.units,
+        "recalls": dict(row.recalls),
+        "counts": dict(row.counts),
+        "p_above": row.p_above,
+        "baseline": row.baseline,
+        "leaky": row.leaky,
+        "folds_finished": row.folds[0],
+        "folds_planned": row.folds[1],
+    }
+
+
+def notes(rows: Sequence[ScoreRow]) -> list[str]:
+    """What a reader must know beside the numbers, one sentence each."""
+    units = " and ".join(dict.fromkeys(row.units for row in rows))
+    lines = [f"Scores of pooled predictions; in brackets 95 % bootstrap intervals over {units}."]
+    if "clips" in units:
+        lines.append("No subject column: clips of one person count as independent, so the interval is too narrow.")
+    if any(row.p_above is not None for row in rows):
+        lines.append("p: paired permutation test over subjects, UF1 against the nearest honest row above, same clips.")
+    if any(row.leaky for row in rows):
+        lines.append("LEAKY rows choose the epoch on the test subject: they show what that adds and are no results.")
+    incomplete = {(row.run, row.folds) for row in rows if not row.complete}
+    lines += [
+        f"{run} is incomplete, {done} of {planned} folds: its scores are of the finished ones only."
+        for run, (done, planned) in sorted(incomplete)
+    ]
+    if rows and not any(row.method == "constant" for row in rows):
+        lines.append(_constant_note(rows[0]))
+    return lines
+
+
+def _constant_note(row: ScoreRow) -> str:
+    """The scores of always answering the commonest class, for a table with no such row."""
+    commonest = max(row.counts, key=lambda name: row.counts[name])
+    share, classes = row.counts[commonest] / max(sum(row.counts.values()), 1), len(row.counts)
+    return (
+        f"No constant baseline in this table; always answering {commonest} scores UF1 "
+        f"{2 * share / (1 + share) / classes:.4f}, UAR {1 / classes:.4f}, accuracy {share:.4f} on {row.data}."
+    )
+
+
+WORDS = ("run", "method", "selection", "data")
+"""The columns that hold words, set flush left; the others hold numbers."""
+
+Column = tuple[str, Callable[[ScoreRow], str]]
+
+
+def _columns(rows: Sequence[ScoreRow]) -> list[Column]:
+    """Titles and cells of the printed formats; a column that tells nothing in this table is left out."""
+    columns: list[Column] = []
+    if any(row.run != row.method for row in rows):
+        columns.append(("run", lambda row: row.run))
+    columns.append(("method", lambda row: row.label))
+    if any(row.selection != GIVEN for row in rows):
+        columns.append(("selection", lambda row: row.selection))
+    columns += [("data", lambda row: row.data), ("n", lambda row: str(row.n))]
+    if any(row.seeds > 1 for row in rows):
+        columns.append(("seeds", lambda row: str(row.seeds)))
+    columns += [
+        ("UF1", lambda row: _decimals(row.uf1)),
+        ("UF1 interval", lambda row: _interval(row.uf1_ci)),
+        ("UAR", lambda row: _decimals(row.uar)),
+        ("UAR interval", lambda row: _interval(row.uar_ci)),
+        ("accuracy", lambda row: _decimals(row.accuracy)),
+    ]
+    if any(row.p_above is not None for row in rows):
+        columns.append(("p", lambda row: _decimals(row.p_above)))
+    return columns
+
+
+def _decimals(value: float | None) -> str:
+    return "-" if value is None else f"{value:.4f}"
+
+
+def _interval(pair: tuple[float, float] | None) -> str:
+    return "-" if pair is None else f"[{pair[0]:.4f}, {pair[1]:.4f}]"
+
+
+def _best(rows: Sequence[ScoreRow], row: ScoreRow, title: str) -> bool:
+    """Whether the cell is the best of its data subset: among honest, complete rows on as many clips, of two or more."""
+    field = {"UF1": "uf1", "UAR": "uar"}.get(title)
+    rivals = [r for r in rows if r.complete and not r.leaky and (r.data, r.n) == (row.data, row.n)]
+    if field is None or row not in rivals or len(rivals) < 2:
+        return False
+    return bool(getattr(row, field) == max(getattr(r, field) for r in rivals))
+
+
+def _text(rows: Sequence[ScoreRow], width: int) -> str:
+    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    columns = _columns(rows)
+    for title, cell in columns:
+        words = title in WORDS
+        # Rich would break "[0.67, 0.79]" at its space and crop it: a column is never narrower than what may not break.
+        pieces = [piece for row in rows for piece in (cell(row).split() if words else [cell(row)])]
+        table.add_column(title, justify="left" if words else "right", no_wrap=not words, overflow="fold",
+                         min_width=max(map(len, [title, *pieces])))  # fmt: skip
+    grouped = len(rows) > len({row.data for row in rows})
+    for before, row in zip([None, *rows], rows, strict=False):
+        if grouped and before is not None and before.data != row.data:
+            table.add_section()
+        # Text, not str: square brackets would be read as markup.
+        table.add_row(*(Text(cell(row)) for _, cell in columns))
+    needed = Console(width=10_000).measure(table).minimum
+    out = io.StringIO()
+    console = Console(file=out, width=max(width, needed), color_system=None, highlight=False)
+    console.print(table)
+    for note in notes(rows):
+        console.print(Text(note))
+    return "\n".join(line.rstrip() for line in out.getvalue().splitlines()) + "\n"
+
+
+def _markdown(rows: Sequence[ScoreRow], width: int) -> str:  # noqa: ARG001
+    columns = _columns(rows)
+    lines = [[title for title, _ in columns], [":--" if title in WORDS else "--:" for title, _ in columns]]
+    for row in rows:
+        cells = [(cell(row).replace("|", "\\|"), _best(rows, row, title)) for title, cell in columns]
+        lines.append([f"**{text}**" if best else text for text, best in cells])
+    table = "\n".join("| " + " | ".join(line) + " |" for line in lines)
+    return table + "\n\n" + "\n".join(f"- {note}" for note in notes(rows)) + "\n"
+
+
+def _latex(rows: Sequence[ScoreRow], width: int) -> str:  # noqa: ARG001
+    columns = _columns(rows)
+    layout = "".join("l" if title in WORDS else "r" for title, _ in columns)
+    lines = ["% needs \\usepackage{booktabs}", f"\\begin{{tabular}}{{{layout}}}", "\\toprule"]
+    lines.append(" & ".join(_latex_text(title) for title, _ in columns) + " \\\\")
+    for before, row in zip([None, *rows], rows, strict=False):
+        if before is None or before.data != row.data:
+            lines.append("\\midrule")
+        cells = [(_latex_text(cell(row)), _best(rows, row, title)) for title, cell in columns]
+        # {} keeps a cell that opens with a bracket from being read as the argument of the \\ before it.
+        lines.append("{}" + " & ".join(f"\\textbf{{{text}}}" if best else text for text, best in cells) + " \\\\")
+    lines.append("\\bottomrule")
+    span = f"\\multicolumn{{{len(columns)}}}{{@{{}}p{{\\linewidth}}@{{}}}}"
+    lines += [f"{span}{{\\footnotesize {_latex_text(note)}}} \\\\" for note in notes(rows)]
+    return "\n".join([*lines, "\\end{tabular}", ""])
+
+
+_LATEX = str.maketrans(
+    {character: f"\\{character}" for character in "&%$#_{}"}
+    | {"~": "\\textasciitilde{}", "^": "\\textasciicircum{}", "\\": "\\textbackslash{}"}
+)
+
+
+def _latex_text(text: str) -> str:
+    return text.translate(_LATEX)
+
+
+def _csv(rows: Sequence[ScoreRow], width: int) -> str:  # noqa: ARG001
+    classes = list(dict.fromkeys(name for row in rows for name in row.recalls))
+    flat = []
+    for row in rows:
+        fields = record(row)
+        del fields["recalls"], fields["counts"]
+        for metric, pair in (("uf1", row.uf1_ci), ("uar", row.uar_ci)):
+            del fields[f"{metric}_ci"]
+            fields[f"{metric}_low"], fields[f"{metric}_high"] = pair or (None, None)
+        flat.append(fields | {f"recall_{name}": row.recalls.get(name) for name in classes})
+    out = io.StringIO()
+    writer = csv.DictWriter(out, list(flat[0]) if flat else [], lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(flat)
+    return out.getvalue()
+
+
+def _json(rows: Sequence[ScoreRow], width: int) -> str:  # noqa: ARG001
+    return json.dumps({"rows": [record(row) for row in rows]}, indent=2, ensure_ascii=False) + "\n"
+
+
+FORMATS: dict[str, Callable[[Sequence[ScoreRow], int], str]] = {
+    "text": _text,
+    "markdown": _markdown,
+    "latex": _latex,
+    "csv": _csv,
+    "json": _json,
+}

@@ -1,0 +1,127 @@
+"""Frames -> Features. ``extract`` is the only way in, for training and for video."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+
+import cv2
+import joblib
+import numpy as np
+
+from dfrnet.features.apex import APEX
+from dfrnet.features.flow import FLOWS
+from dfrnet.features.maps import CENTRES, MAPS, SCALES, Movement, remove_head_motion
+from dfrnet.frames import read_image
+from dfrnet.types import Array, Clip, Features, Frames, Image, UserError, unknown_name
+
+FLOW_MAPS = ("u", "v", "strain")
+
+
+@dataclass(frozen=True)
+class FeatureSpec:
+    """How features are made; hashable, and written into every run record and model file.
+
+    ``maps`` names in MAPS, in the order of the channels; ``size`` side of the square maps in pixels; ``frame_size``
+    side to which frames are brought before flow is computed (flow is in its pixels); ``flow`` in FLOWS; ``apex`` in
+    APEX; ``centre`` in CENTRES, what is taken off the flow as head motion; ``scale`` in SCALES.
+    """
+
+    maps: tuple[str, ...] = FLOW_MAPS
+    size: int = 28
+    frame_size: int = 128
+    flow: str = "dis"
+    apex: str = "annotated"
+    centre: str = "median"
+    scale: str = "clip"
+
+    def __post_init__(self) -> None:
+        fields: tuple[tuple[str, Iterable[str], Mapping[str, object]], ...] = (
+            ("map", self.maps, MAPS),
+            ("flow", [self.flow], FLOWS),
+            ("apex", [self.apex], APEX),
+            ("centre", [self.centre], CENTRES),
+            ("scale", [self.scale], SCALES),
+        )
+        for kind, names, known in fields:
+            for name in names:
+                if name not in known:
+                    raise unknown_name(kind, name, known)
+        if not 8 <= self.size <= 1024 or not 16 <= self.frame_size <= 1024:
+            raise UserError(f"size {self.size} and frame_size {self.frame_size} must lie in 8..1024 and 16..1024")
+
+
+def extract(frames: Frames, spec: FeatureSpec, onset: int, apex: int) -> Features:
+    """The maps of one movement from frame ``onset`` to frame ``apex``.
+
+    Frames are turned grey and resized to ``spec.frame_size``; the maps come out (C, size, size) float32 in the order
+    of ``spec.maps``. With ``scale="none"`` u and v are in pixels of ``frame_size``.
+    """
+    first, second = (_grey_square(frames[i], spec.frame_size) for i in (onset, apex))
+    movement = Movement(first, second, FLOWS[spec.flow], spec.centre)
+    return _finish({name: MAPS[name](movement) for name in spec.maps}, spec)
+
+
+def clip_features(clip: Clip, spec: FeatureSpec) -> Features:
+    """Features of one clip: from its frames, or from the maps it came with; UserError if those lack one."""
+    if len(clip.frames):
+        return extract(clip.frames, spec, clip.onset, APEX[spec.apex](clip))
+    missing = [name for name in spec.maps if name not in clip.maps]
+    if missing:
+        raise UserError(
+            f"clip {clip.id}: it has no frames, and its ready-made maps ({', '.join(clip.maps)}) lack "
+            f"{', '.join(missing)}; choose inputs that it has, such as --set inputs=flow"
+        )
+    maps = {name: _ready_map(clip, name) for name in spec.maps}
+    # Such maps are 8-bit pictures, each stretched to its own minimum and maximum, so that their zero is lost: most of
+    # a face stands still, so the median is it. Strain is zero at its minimum already.
+    for name in ("u", "v"):
+        if name in maps:
+            maps[name] = remove_head_motion(maps[name], spec.centre)
+    return _finish(maps, spec)
+
+
+def features(clips: Sequence[Clip], spec: FeatureSpec, jobs: int = 1) -> Array:
+    """Features of all clips in one array: float32 (N, C, size, size)."""
+    found = joblib.Parallel(n_jobs=jobs)(joblib.delayed(partial(clip_features, spec=spec))(clip) for clip in clips)
+    return np.stack([one.maps for one in found])
+
+
+def fitted_spec(clips: Sequence[Clip], spec: FeatureSpec) -> FeatureSpec:
+    """The spec, its size not above that of ready-made maps: enlarging 28x28 maps adds nothing but work."""
+    ready = next((clip for clip in clips if not len(clip.frames) and "u" in clip.maps), None)
+    if ready is None:
+        return spec
+    return replace(spec, size=min(spec.size, min(read_image(ready.maps["u"].path).shape[:2])))
+
+
+def _grey_square(image: Image, size: int) -> Image:
+    grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY) if image.ndim == 3 else image
+    if grey.shape == (size, size):
+        return np.asarray(grey, np.uint8)
+    smaller = size <= min(grey.shape)
+    return np.asarray(cv2.resize(grey, (size, size), interpolation=cv2.INTER_AREA if smaller else cv2.INTER_CUBIC))
+
+
+def _ready_map(clip: Clip, name: str) -> Array:
+    file = clip.maps[name]
+    image = read_image(file.path)
+    if file.channel is None:
+        grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY) if image.ndim == 3 else image
+    elif image.ndim != 3:
+        raise UserError(f"{file.path}: clip {clip.id} needs its u, v and strain in red, green and blue; it is grey")
+    else:
+        grey = image[..., file.channel]
+    return np.asarray(grey, np.float32) / 255
+
+
+def _finish(maps: Mapping[str, Array], spec: FeatureSpec) -> Features:
+    """Bring maps to ``spec.size`` and scale them: the last step for frames and for ready-made maps alike."""
+    side = (spec.size, spec.size)
+    resized = {
+        name: cv2.resize(value, side, interpolation=cv2.INTER_AREA) if value.shape != side else value
+        for name, value in maps.items()
+    }
+    scaled = SCALES[spec.scale]({name: np.asarray(value, np.float32) for name, value in resized.items()})
+    return Features(np.stack([scaled[name] for name in spec.maps]).astype(np.float32), spec.maps)

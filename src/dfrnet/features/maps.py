@@ -1,0 +1,81 @@
+"""The maps a network sees, computed from one movement: its onset frame, its apex frame and the flow between them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from dfrnet.types import Array, Image
+
+
+@dataclass(frozen=True)
+class Movement:
+    """Onset and apex frame, grey uint8 (H, W), and how to find the flow from the one to the other."""
+
+    onset: Image
+    apex: Image
+    find_flow: Callable[[Image, Image], Array]
+    centre: str = "median"
+
+    @cached_property
+    def flow(self) -> Array:
+        """(2, H, W) in pixels, without the motion of the head (see :func:`remove_head_motion`)."""
+        return remove_head_motion(self.find_flow(self.onset, self.apex), self.centre)
+
+
+def strain(flow: Array) -> Array:
+    """Optical strain, the magnitude of the infinitesimal strain tensor: flow (2, H, W) -> (H, W), >= 0, no unit.
+
+    ``sqrt(du/dx^2 + dv/dy^2 + 1/2 (du/dy + dv/dx)^2)`` (DFR-Net eq. 7; Shreve et al. 2009). Rigid translation gives 0.
+    """
+    u_y, u_x = np.gradient(flow[0])
+    v_y, v_x = np.gradient(flow[1])
+    return np.asarray(np.sqrt(u_x**2 + v_y**2 + 0.5 * (u_y + v_x) ** 2), dtype=np.float32)
+
+
+def difference(onset: Image, apex: Image) -> Array:
+    """|apex - onset| (DFR-Net eq. 8): (H, W), 0 to 1 of the full intensity range."""
+    return np.abs(apex.astype(np.float32) - onset.astype(np.float32)) / 255
+
+
+MAPS: dict[str, Callable[[Movement], Array]] = {
+    "u": lambda movement: movement.flow[0],
+    "v": lambda movement: movement.flow[1],
+    "strain": lambda movement: strain(movement.flow),
+    "apex": lambda movement: movement.apex.astype(np.float32) / 255,
+    "difference": lambda movement: difference(movement.onset, movement.apex),
+}
+
+CENTRES: dict[str, Callable[[Array], Array]] = {
+    "median": lambda flow: np.median(flow, axis=(-2, -1), keepdims=True).astype(np.float32),
+    "mean": lambda flow: flow.mean(axis=(-2, -1), keepdims=True),
+    "none": lambda flow: np.zeros((*flow.shape[:-2], 1, 1), np.float32),
+}
+
+
+def remove_head_motion(flow: Array, centre: str) -> Array:
+    """The flow less its median (or mean): the head's shift is most of the magnitude, and personal. (..., H, W)."""
+    return flow - CENTRES[centre](flow)
+
+
+def scale_per_clip(maps: Mapping[str, Array]) -> dict[str, Array]:
+    """Divide motion by the clip's own robust maximum: the 99th percentile of the absolute values.
+
+    u and v share one scale, so that their directions stay; strain and difference have their own; the apex picture
+    stays as it is. How strongly a person moves is personal, where and in which direction is the expression.
+    """
+    groups = (("u", "v"), ("strain",), ("difference",))
+    scaled = dict(maps)
+    for group in groups:
+        present = [name for name in group if name in maps]
+        if present:
+            top = float(np.percentile(np.abs(np.stack([maps[name] for name in present])), 99))
+            # A clip without any motion stays all zero.
+            scaled |= {name: maps[name] / top if top > 1e-6 else maps[name] for name in present}
+    return scaled
+
+
+SCALES: dict[str, Callable[[Mapping[str, Array]], dict[str, Array]]] = {"clip": scale_per_clip, "none": dict}

@@ -1,0 +1,113 @@
+"""DFR-Net: three branches, fused, then a residual network with channel and spatial attention.
+
+Li, Huang, Wu: "A Semi-Lightweight Multi-Feature Integration Architecture for Micro-Expression Recognition", Computers,
+Materials & Continua 84(1), 2025. Equation numbers are the paper's. Where it is silent (input size, widths, stem,
+epochs without a validation set) the choice is a setting below, and docs/method.md says why.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Literal
+
+from dfrnet.features import FeatureSpec
+from dfrnet.methods.method import Method
+from dfrnet.training import TrainingConfig
+from dfrnet.types import Classifier, UserError, unknown_name
+
+if TYPE_CHECKING:
+    from torch import nn
+
+MAPS_OF = {"spatial": ("apex",), "differential": ("difference",), "flow": ("u", "v", "strain")}
+"""The three inputs by their names in the paper's Table 3, and the maps of each."""
+
+WIDTHS = (64, 128, 256, 512)
+
+
+@dataclass(frozen=True)
+class Settings:
+    """``inputs``: ``all``, or one or more of flow, spatial, differential joined by ``+`` (``flow+spatial``).
+
+    ``fusion`` a name in FUSIONS; ``attention`` none, spatial, channel or both; ``layers`` 1 to 4 stages of ``widths``;
+    ``stem`` resnet, small, or auto: ResNet's own for maps of 64 pixels and more, the small one below.
+    """
+
+    features: FeatureSpec = field(default_factory=lambda: FeatureSpec(size=128))
+    inputs: str = "all"
+    fusion: str = "paper"
+    attention: Literal["none", "spatial", "channel", "both"] = "both"
+    layers: int = 3
+    widths: tuple[int, ...] = WIDTHS
+    stem: Literal["auto", "resnet", "small"] = "auto"
+    dropout: float = 0.0
+    training: TrainingConfig = field(default_factory=TrainingConfig)
+
+    def __post_init__(self) -> None:
+        for name in self.branches:
+            if name not in MAPS_OF:
+                raise unknown_name("input", name, ("all", *MAPS_OF))
+        if len(set(self.branches)) < len(self.branches):
+            raise UserError(f"inputs={self.inputs}: each input at most once")
+        if not 1 <= self.layers <= len(self.widths):
+            raise UserError(f"layers={self.layers}: it must lie in 1..{len(self.widths)}, one for each width")
+
+    @property
+    def branches(self) -> tuple[str, ...]:
+        """The inputs in use, in the paper's order."""
+        chosen = tuple(MAPS_OF) if self.inputs == "all" else tuple(self.inputs.split("+"))
+        return tuple(sorted(chosen, key=lambda name: [*MAPS_OF, name].index(name)))
+
+
+PAPER = Settings(
+    fusion="paper",
+    stem="resnet",
+    training=TrainingConfig(epochs=100, batch_size=32, learning_rate=1e-5, patience=10, flip=True, crop=0.1),
+)
+"""Section 4.2 as printed: Adam at 1e-5, batch 32, at most 100 epochs, flip and random crop, no class weights."""
+
+DEFAULT = Settings()
+
+
+def inputs(settings: Settings) -> FeatureSpec:
+    """The maps of the inputs in use, at the settings' size."""
+    return replace(settings.features, maps=tuple(name for branch in settings.branches for name in MAPS_OF[branch]))
+
+
+def network(settings: Settings, features: FeatureSpec, classes: int) -> nn.Module:
+    """The network for maps in the order of ``features.maps``."""
+    from dfrnet.networks.dfrnet import DFRNet
+    from dfrnet.networks.fusion import FUSIONS
+
+    if settings.fusion not in FUSIONS:
+        raise unknown_name("fusion", settings.fusion, FUSIONS)
+    branches = {
+        "temporal" if name == "flow" else name: [features.maps.index(one) for one in MAPS_OF[name]]
+        for name in settings.branches
+    }
+    stem = settings.stem
+    if stem == "auto":
+        stem = "resnet" if features.size >= 64 else "small"
+    return DFRNet(
+        branches, classes, settings.fusion, settings.attention, settings.widths[: settings.layers], stem,
+        settings.dropout,
+    )  # fmt: skip
+
+
+def build(settings: Settings, features: FeatureSpec, classes: int, seed: int) -> Classifier:
+    """A fresh classifier."""
+    from dfrnet.training.classifier import TorchClassifier
+
+    return TorchClassifier(
+        lambda: network(settings, features, classes), features.maps, classes, settings.training, seed
+    )
+
+
+METHOD = Method(
+    name="dfrnet",
+    reference="Li, Huang, Wu, CMC 84(1), 2025, doi:10.32604/cmc.2025.062621",
+    settings=DEFAULT,
+    inputs=inputs,
+    build=build,
+    network=network,
+    presets={"paper": PAPER},
+)

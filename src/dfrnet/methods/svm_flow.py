@@ -1,0 +1,82 @@
+"""An RBF support vector machine on pooled flow maps: the control that every network must beat.
+
+The maps are averaged over square cells, standardised, and classified with class-balanced weights (scikit-learn). On
+the public maps of MEGC2019 this ties with much of the published field.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.svm import SVC
+
+from dfrnet.features import FeatureSpec
+from dfrnet.methods.method import Method
+from dfrnet.types import Array, UserError
+
+
+@dataclass(frozen=True)
+class Settings:
+    """``cells`` a side to which maps are averaged; ``C`` and ``gamma_scale`` of the SVM (gamma = scale / inputs)."""
+
+    features: FeatureSpec = field(default_factory=FeatureSpec)
+    cells: int = 7
+    C: float = 1.0
+    gamma_scale: float = 0.3
+
+
+def pool(x: Array, cells: int) -> npt.NDArray[np.float64]:
+    """Mean over cells: (N, C, H, W) -> (N, C * cells * cells); the side must be a multiple of ``cells``."""
+    n, channels, side, _ = x.shape
+    if side % cells:
+        raise UserError(f"svm_flow: cells={cells} does not divide the maps' side of {side}; choose a divisor")
+    blocks = x.reshape(n, channels, cells, side // cells, cells, side // cells)
+    return np.asarray(blocks.mean(axis=(3, 5), dtype=np.float64).reshape(n, -1))
+
+
+class PooledSVM:
+    """Pooled maps -> standardised -> SVC; a score for each class (one against the rest) becomes a softmax.
+
+    Those probabilities rank the classes; they are not calibrated.
+    """
+
+    def __init__(self, settings: Settings, classes: int) -> None:
+        self.settings, self.classes = settings, classes
+        self.pipeline: Pipeline | None = None
+        self.known = np.arange(classes)
+
+    def fit(self, x: Array, y: npt.NDArray[np.int64], groups: Sequence[str]) -> PooledSVM:
+        del groups
+        inputs = pool(x, self.settings.cells)
+        self.known = np.unique(y)
+        if len(self.known) > 1:  # an SVM needs two classes; with one there is nothing to learn
+            gamma = self.settings.gamma_scale / inputs.shape[1]
+            svc = SVC(C=self.settings.C, gamma=gamma, class_weight="balanced", decision_function_shape="ovr")
+            self.pipeline = make_pipeline(StandardScaler(), svc).fit(inputs, y)
+        return self
+
+    def predict_proba(self, x: Array) -> npt.NDArray[np.float64]:
+        chances = np.zeros((len(x), self.classes))
+        if self.pipeline is None:
+            chances[:, self.known] = 1.0
+            return chances
+        scores = self.pipeline.decision_function(pool(x, self.settings.cells))
+        if len(self.known) == 2:  # then there is one score: how far on the side of the second class
+            scores = np.stack([-scores, scores], axis=1)
+        powers = np.exp(scores - scores.max(axis=1, keepdims=True))
+        chances[:, self.known] = powers / powers.sum(axis=1, keepdims=True)
+        return chances
+
+
+METHOD = Method(
+    name="svm_flow",
+    reference="RBF SVM (Cortes and Vapnik 1995) on pooled optical flow and strain",
+    settings=Settings(),
+    inputs=lambda settings: settings.features,
+    build=lambda settings, inputs, classes, seed: PooledSVM(settings, classes),  # noqa: ARG005
+)

@@ -1,0 +1,221 @@
+"""``TorchClassifier``: fit and predict_proba around any network, with one record of what happened in each epoch."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+
+from dfrnet.training.augment import augment
+from dfrnet.training.config import TrainingConfig
+from dfrnet.types import Array, UserError
+
+Labels = npt.NDArray[np.int64]
+Probabilities = npt.NDArray[np.float64]
+
+
+class Normalise(nn.Module):
+    """(x - mean) / std per channel, learned from the training clips; buffers, so an exported file carries them."""
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.register_buffer("mean", torch.zeros(channels, 1, 1))
+        self.register_buffer("std", torch.ones(channels, 1, 1))
+
+    def learn(self, x: Tensor) -> None:
+        """Set mean and standard deviation from x (N, C, H, W)."""
+        self.mean.copy_(x.mean(dim=(0, 2, 3)).view(-1, 1, 1))
+        self.std.copy_(x.std(dim=(0, 2, 3)).clamp_min(1e-6).view(-1, 1, 1))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return (x - self.mean) / self.std
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """One epoch of training: its number from 1, and the mean training loss over its batches."""
+
+    number: int
+    loss: float
+
+
+class TorchClassifier:
+    """A network as a classifier: ``fit(x, y, groups)`` and ``predict_proba(x)``.
+
+    ``build`` makes the network, called (N, C, H, W) -> (N, classes) logits; ``names`` are the maps of the channels.
+    :meth:`epochs` trains and yields after every epoch, so that whoever evaluates may look at test clips from outside:
+    nothing in here ever receives one.
+    """
+
+    def __init__(
+        self, build: Callable[[], nn.Module], names: Sequence[str], classes: int, config: TrainingConfig, seed: int
+    ) -> None:
+        self.build, self.names, self.classes = build, tuple(names), classes
+        self.config, self.seed = config, seed
+        self.device = _device(config.device)
+        self.network: nn.Module | None = None
+
+    def fit(self, x: Array, y: Labels, groups: Sequence[str]) -> TorchClassifier:
+        """Train for all epochs; see :meth:`epochs`."""
+        for _ in self.epochs(x, y, groups):
+            pass
+        return self
+
+    def epochs(self, x: Array, y: Labels, groups: Sequence[str]) -> Iterator[Epoch]:
+        """Train from scratch; yields after each epoch, when ``predict_proba`` answers as of that epoch.
+
+        x float32 (N, C, H, W), y int64 (N,), groups the subject of each clip (unused: the weights see only x and y).
+        """
+        del groups
+        config = self.config
+        inputs, labels = torch.from_numpy(x).to(self.device), torch.from_numpy(y).to(self.device)
+        network, average = self._start(inputs)
+        weights = _class_weights(labels, self.classes) if config.class_weights else None
+        optimiser = torch.optim.Adam(
+            network.parameters(), config.learning_rate, weight_decay=config.weight_decay, fused=True
+        )
+        for number in range(1, config.epochs + 1):
+            # Each epoch has its own seeds, so nothing that happens between epochs can change the numbers.
+            with torch.random.fork_rng(devices=[] if self.device.type == "cpu" else None):
+                torch.manual_seed(self.seed * 100_003 + number)
+                generator = torch.Generator().manual_seed(self.seed * 100_003 + number)
+                loss = self._one_epoch(network, average, optimiser, inputs, labels, weights, number, generator)
+            yield Epoch(number, loss)
+
+    def predict_proba(self, x: Array) -> Probabilities:
+        """Softmax of the logits, float64 (N, classes)."""
+        if self.network is None:
+            raise RuntimeError("predict_proba before fit")
+        self.network.eval()
+        with torch.inference_mode():
+            parts = torch.from_numpy(x).split(256)
+            logits = torch.cat([self._logits(self.network, part.to(self.device)) for part in parts])
+        return np.asarray(logits.double().softmax(dim=1).cpu().numpy())
+
+    def choose_epoch(self, x: Array, y: Labels, groups: Sequence[str]) -> tuple[int, list[float]]:
+        """The epoch with the least loss on held-out *training* subjects, and that loss for each epoch tried.
+
+        A fresh network is trained on the other training subjects until the held-out loss has not improved for
+        ``patience`` epochs (paper 4.2, which leaves open whose clips validate; here never the test subject's).
+        """
+        held = _held_out(groups, y, self.config.held_out, self.seed)
+        inner = TorchClassifier(self.build, self.names, self.classes, self.config, self.seed)
+        losses: list[float] = []
+        for epoch in inner.epochs(x[~held], y[~held], [g for g, out in zip(groups, held, strict=True) if not out]):
+            chances = inner.predict_proba(x[held])[np.arange(held.sum()), y[held]]
+            losses.append(float(-np.log(np.maximum(chances, 1e-12)).mean()))
+            if epoch.number - (int(np.argmin(losses)) + 1) >= self.config.patience:
+                break
+        return int(np.argmin(losses)) + 1, losses
+
+    def _start(self, inputs: Tensor) -> tuple[nn.Module, AveragedModel | None]:
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(self.seed)
+            normalise = Normalise(inputs.shape[1])
+            network = nn.Sequential(normalise, self.build())
+        network.to(self.device, memory_format=torch.channels_last)
+        normalise.learn(inputs)
+        self.network = network
+        average = None
+        if self.config.average:
+            average = AveragedModel(network, multi_avg_fn=get_ema_multi_avg_fn(self.config.average), use_buffers=True)
+            self.network = average.module
+        return network, average
+
+    def _one_epoch(
+        self,
+        network: nn.Module,
+        average: AveragedModel | None,
+        optimiser: torch.optim.Optimizer,
+        inputs: Tensor,
+        labels: Tensor,
+        weights: Tensor | None,
+        number: int,
+        generator: torch.Generator,
+    ) -> float:
+        config = self.config
+        network.train()
+        batches = _batches(len(inputs), config.batch_size, generator)
+        total = 0.0
+        for step, rows in enumerate(batches):
+            progress = number - 1 + step / len(batches)
+            for group in optimiser.param_groups:
+                group["lr"] = config.learning_rate * _rate(progress, config)
+            x = augment(inputs[rows], self.names, config, generator)
+            y = F.one_hot(labels[rows], self.classes).to(x)
+            if config.mixup:
+                share = float(torch.distributions.Beta(config.mixup, config.mixup).sample())
+                x, y = share * x + (1 - share) * x.flip(0), share * y + (1 - share) * y.flip(0)
+            loss = F.cross_entropy(
+                self._logits(network, x), y, weight=weights, label_smoothing=config.label_smoothing
+            )
+            optimiser.zero_grad()
+            loss.backward()  # type: ignore[no-untyped-call]
+            optimiser.step()
+            if average is not None:
+                average.update_parameters(network)
+            total += float(loss.detach()) * len(rows)
+        return total / sum(map(len, batches))
+
+    def _logits(self, network: nn.Module, x: Tensor) -> Tensor:
+        x = x.contiguous(memory_format=torch.channels_last)
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.config.precision == "bf16"):
+            logits: Tensor = network(x)
+        return logits.float()
+
+
+def _device(name: str) -> torch.device:
+    if name == "cuda" and not torch.cuda.is_available():
+        raise UserError("device=cuda: this torch sees no CUDA device; leave the setting out to train on the CPU")
+    try:
+        return torch.device(name)
+    except RuntimeError:
+        raise UserError(f"device={name}: no such device; use cpu or cuda") from None
+
+
+def _class_weights(labels: Tensor, classes: int) -> Tensor:
+    """Inverse frequency, mean 1 over the clips; a class without a clip weighs nothing."""
+    counts = torch.bincount(labels, minlength=classes).float()
+    return torch.where(counts > 0, len(labels) / (counts.clamp_min(1) * (counts > 0).sum()), 0.0)
+
+
+def _rate(progress: float, config: TrainingConfig) -> float:
+    """The learning rate as a part of its setting; ``progress`` in epochs since the start."""
+    if progress < config.warmup:
+        return max(progress / config.warmup, 0.01)
+    if config.schedule == "constant":
+        return 1.0
+    return 0.5 * (1 + math.cos(math.pi * (progress - config.warmup) / max(config.epochs - config.warmup, 1)))
+
+
+def _batches(n: int, size: int, generator: torch.Generator) -> list[Tensor]:
+    """All rows once, shuffled; a last batch of one joins the one before it, batch normalisation needs two."""
+    batches = list(torch.randperm(n, generator=generator).split(size))
+    if len(batches) > 1 and len(batches[-1]) == 1:
+        batches[-2:] = [torch.cat(batches[-2:])]
+    return batches
+
+
+def _held_out(groups: Sequence[str], y: Labels, share: float, seed: int) -> npt.NDArray[np.bool_]:
+    """Marks the clips of randomly drawn training subjects until ``share`` of the clips is reached."""
+    subjects = sorted(set(groups))
+    if len(subjects) < 2:
+        raise UserError("nested selection needs at least two training subjects; use --selection fixed")
+    order = np.random.default_rng(seed).permutation(len(subjects))
+    of_clip = np.array(groups)
+    held = np.zeros(len(y), dtype=bool)
+    for position in order[:-1]:
+        held |= of_clip == subjects[position]
+        if held.mean() >= share:
+            break
+    return held
