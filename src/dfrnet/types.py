@@ -7,7 +7,7 @@ yields one :class:`Prediction`. All are frozen dataclasses that check themselves
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol, runtime_checkable
@@ -91,7 +91,7 @@ class Clip:
 
 @dataclass(frozen=True)
 class MapFile:
-    """One map as a channel of a picture: ``channel`` 0, 1, 2 is red, green, blue; None takes the picture's grey value."""
+    """One map as a channel of a picture: ``channel`` 0, 1, 2 is red, green, blue; None takes its grey value."""
 
     path: Path
     channel: int | None = None
@@ -147,3 +147,26 @@ class Classifier(Protocol):
     def fit(self, x: Array, y: npt.NDArray[np.int64], groups: Sequence[str]) -> Classifier: ...
 
     def predict_proba(self, x: Array) -> npt.NDArray[np.float64]: ...
+
+
+class Epoch(Protocol):
+    """One epoch of training: its number, from 1, and the mean training loss over its batches."""
+
+    @property
+    def number(self) -> int: ...
+
+    @property
+    def loss(self) -> float: ...
+
+
+@runtime_checkable
+class TrainedInEpochs(Classifier, Protocol):
+    """A classifier whose training can be watched from outside, and which can choose an epoch on inner subjects."""
+
+    def epochs(self, x: Array, y: npt.NDArray[np.int64], groups: Sequence[str]) -> Iterator[Epoch]:
+        """Train from scratch; yields after each epoch, when ``predict_proba`` answers as of that epoch."""
+        ...
+
+    def choose_epoch(self, x: Array, y: npt.NDArray[np.int64], groups: Sequence[str]) -> tuple[int, list[float]]:
+        """The best epoch on held-out training subjects, and the held-out loss of each epoch tried."""
+        ...

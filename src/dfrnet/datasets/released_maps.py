@@ -4,8 +4,8 @@ Anyone who cloned that repository has the 442 clips of MEGC2019 as onset-to-apex
 
 - ``combined_3_class2_for_optical_flow.csv``: one row a clip: dataset, sub, filename_o, label (0 negative, 1 positive,
   2 surprise), imagename.
-- ``datasets/STSNet_whole_norm_u_v_os/<sub>_<filename_o> .png`` (with a space before ``.png``): 28x28, 8-bit RGB: red u,
-  green v, blue optical strain, each stretched to 0..255 within the clip, so its magnitude and its zero are lost.
+- ``datasets/STSNet_whole_norm_u_v_os/<sub>_<filename_o> .png`` (a space before ``.png``): 28x28, 8-bit RGB: red u, green v,
+  blue optical strain, each stretched to 0..255 within the clip, so its magnitude and its zero are lost.
 - ``datasets/combined_datasets_whole/<imagename>`` (may be absent): one face picture a clip, offered as the map ``apex``.
 """
 
@@ -45,9 +45,7 @@ def load(root: str) -> list[Clip]:
     return clips
 
 
-def _clip(
-    folder: Path, number: int, row: dict[str, str], flows: dict[str, Path], apexes: dict[str, Path]
-) -> Clip:
+def _clip(folder: Path, number: int, row: dict[str, str], flows: dict[str, Path], apexes: dict[str, Path]) -> Clip:
     where = f"{folder / SHEET}, row {number}"
     dataset, subject, name = (row[column].strip() for column in COLUMNS[:3])
     label = row["label"].strip()
@@ -93,10 +91,12 @@ def _read_sheet(path: Path) -> list[dict[str, str]]:
 
 def _pictures(folder: Path) -> dict[str, Path]:
     if not folder.is_dir():
-        raise UserError(f"{folder}: no such folder; --data maps=PATH wants the folder of a clone of the HTNet repository")
+        raise UserError(
+            f"{folder}: no such folder; --data maps=PATH wants the folder of a clone of the HTNet repository"
+        )
     return {_key(path.stem): path for path in folder.iterdir() if path.suffix.lower() in {".png", ".jpg", ".jpeg"}}
 
 
 def _key(name: str) -> str:
-    """Ids are spelt in several ways (``s03_s3_ne_01``, ``s03_s03_ne_01 ``): without spaces and leading zeros they agree."""
+    """One spelling of an id: ``s03_s3_ne_01`` and ``s03_s03_ne_01 `` agree without spaces and leading zeros."""
     return re.sub(r"(?<!\d)0+(?=\d)", "", name.strip().lower())

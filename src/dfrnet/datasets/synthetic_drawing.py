@@ -143,7 +143,7 @@ class _Canvas:
         lobe = self.spot(f.half_width + 0.5, f.eye_y + 10, 4.2, 10)
         picture = self.blend(picture, _step(lobe - 0.45, 0.25), self._tone() * 0.72)
         cap = _step((1.0 + 0.10 + 0.12 * f.hair_long - self.rho) * 40) * _step(f.eye_y + 2 - self.y, 14)
-        fall = _step(f.half_width * (1.08 + 0.16 * f.hair_long) - self.across, 3) * _step(self.y - f.eye_y, 6)
+        fall = _step(f.half_width * (1.08 + 0.16 * f.hair_long) - self.across, 3) * _step(self.y - f.eye_y + 12, 8)
         fall *= _step(self.across - 0.62 * f.half_width, 4) * _step(f.eye_y + 100 * f.hair_long - self.y, 16)
         cap = np.maximum(cap, fall * (f.hair_long > 0))
         locks = 0.62 + 0.12 * _noise(self.rng, self.shape, 14, 1.2) + 0.1 * np.sin(self.across / 3.1)

@@ -80,7 +80,7 @@ ACTION_UNITS: dict[str, tuple[Pull, ...]] = {
     ),
 }  # fmt: skip
 
-BLINK = Pull((37, 38), (0, 4.5), (7, 8, 2.2), (0, 1))
+BLINK = Pull((37, 38), (0, 4.5), (7, 6.5, 2.2), (0, 1.1))
 """The upper lid comes down: wide above, so that its skin stretches, short below, so that the eye disappears."""
 
 MIRROR = (*range(16, -1, -1), *range(26, 16, -1), 27, 28, 29, 30, 35, 34, 33, 32, 31, 45, 44, 43, 42, 47, 46, 39, 38,

@@ -52,31 +52,37 @@ class Run:
 
     @property
     def name(self) -> str:
+        """The folder's name."""
         return self.path.name
 
     @property
     def method(self) -> str:
+        """The method's name."""
         return str(self.config["method"])
 
     @property
     def classes(self) -> tuple[str, ...]:
+        """The explicit class list, in the order of all probabilities."""
         return tuple(self.config["classes"])
 
     @property
     def seeds(self) -> tuple[int, ...]:
+        """The seeds asked for."""
         return tuple(self.config["seeds"])
 
     @property
     def complete(self) -> bool:
+        """Whether every fold of every seed is finished."""
         return len(self.folds) == int(self.config["folds"]) * len(self.seeds)
 
     @property
     def selections(self) -> tuple[str, ...]:
         """The rows this run can report: all three after an audit, one otherwise."""
         asked = str(self.config["selection"])
-        if not any(record.epochs for record in self.folds):
-            return ("fixed",)
-        return SELECTIONS if asked == "audit" else (asked,)
+        if asked == "audit" and any(record.epochs for record in self.folds):
+            return SELECTIONS
+        # A classifier that is not trained in epochs has nothing to select.
+        return ("nested",) if asked == "nested" and any(r.nested_epoch for r in self.folds) else ("fixed",)
 
     def predictions(self, selection: str) -> list[Prediction]:
         """Every prediction of every seed under ``selection``, in order of seed, fold and clip."""
@@ -88,9 +94,7 @@ class Run:
         return [p for record in self.folds for p in fold_predictions(record, self.method, self.classes, selection)]
 
 
-def fold_predictions(
-    record: FoldRecord, method: str, classes: tuple[str, ...], selection: str
-) -> list[Prediction]:
+def fold_predictions(record: FoldRecord, method: str, classes: tuple[str, ...], selection: str) -> list[Prediction]:
     """The fold's predictions under one selection rule, from the one record of all epochs."""
     truth = np.array([classes.index(clip["truth"]) for clip in record.clips])
     if selection == "fixed" or not record.epochs:
@@ -113,11 +117,22 @@ def fold_predictions(
     ]  # fmt: skip
 
 
-def write_json(path: Path, value: object) -> None:
-    """Write JSON whole or not at all: to a temporary file beside it, then renamed."""
+def write_text(path: Path, text: str) -> None:
+    """Write the file whole or not at all: to a temporary file beside it, then renamed."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
-    temporary.write_text(json.dumps(value, indent=None) + "\n", encoding="utf-8")
-    temporary.replace(path)
+    try:
+        temporary.write_text(text, encoding="utf-8", newline="")
+        temporary.replace(path)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        raise UserError(
+            f"{path}: cannot be written ({error.strerror}); free some space or choose another --out"
+        ) from None
+
+
+def write_json(path: Path, value: object) -> None:
+    """Write JSON whole or not at all."""
+    write_text(path, json.dumps(value) + "\n")
 
 
 def read_json(path: Path) -> Any:
@@ -136,6 +151,7 @@ def fold_path(run: Path, fold: str, seed: int) -> Path:
 
 
 def read_fold(path: Path) -> FoldRecord:
+    """One fold file; UserError where it is missing, damaged or of another version."""
     raw = read_json(path)
     try:
         return FoldRecord(

@@ -113,7 +113,7 @@ def _ready_map(clip: Clip, name: str) -> Array:
         raise UserError(f"{file.path}: clip {clip.id} needs its u, v and strain in red, green and blue; it is grey")
     else:
         grey = image[..., file.channel]
-    return np.asarray(grey, np.float32) / 255
+    return np.asarray(grey, np.float32) / np.float32(255)
 
 
 def _finish(maps: Mapping[str, Array], spec: FeatureSpec) -> Features:

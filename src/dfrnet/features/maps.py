@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
+import cv2
 import numpy as np
 
 from dfrnet.types import Array, Image
@@ -38,14 +39,14 @@ def strain(flow: Array) -> Array:
 
 def difference(onset: Image, apex: Image) -> Array:
     """|apex - onset| (DFR-Net eq. 8): (H, W), 0 to 1 of the full intensity range."""
-    return np.abs(apex.astype(np.float32) - onset.astype(np.float32)) / 255
+    return np.asarray(cv2.absdiff(onset, apex), np.float32) / np.float32(255)
 
 
 MAPS: dict[str, Callable[[Movement], Array]] = {
     "u": lambda movement: movement.flow[0],
     "v": lambda movement: movement.flow[1],
     "strain": lambda movement: strain(movement.flow),
-    "apex": lambda movement: movement.apex.astype(np.float32) / 255,
+    "apex": lambda movement: np.asarray(movement.apex, np.float32) / np.float32(255),
     "difference": lambda movement: difference(movement.onset, movement.apex),
 }
 

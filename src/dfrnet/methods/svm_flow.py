@@ -8,12 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from sklearn.pipeline import Pipeline, make_pipeline
-from sklearn.preprocessing import StandardScaler
-from sklearn.svm import SVC
 
 from dfrnet.features import FeatureSpec
 from dfrnet.methods.method import Method
@@ -47,10 +45,14 @@ class PooledSVM:
 
     def __init__(self, settings: Settings, classes: int) -> None:
         self.settings, self.classes = settings, classes
-        self.pipeline: Pipeline | None = None
+        self.pipeline: Any = None
         self.known = np.arange(classes)
 
     def fit(self, x: Array, y: npt.NDArray[np.int64], groups: Sequence[str]) -> PooledSVM:
+        from sklearn.pipeline import make_pipeline  # a second to import: not for whoever only reads the settings
+        from sklearn.preprocessing import StandardScaler
+        from sklearn.svm import SVC
+
         del groups
         inputs = pool(x, self.settings.cells)
         self.known = np.unique(y)

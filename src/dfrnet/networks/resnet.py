@@ -25,9 +25,7 @@ class AttentionBlock(nn.Module):
         self.attention = ATTENTIONS[attention](outputs)
         self.shortcut: nn.Module = nn.Identity()
         if stride != 1 or inputs != outputs:
-            self.shortcut = nn.Sequential(
-                nn.Conv2d(inputs, outputs, 1, stride, bias=False), nn.BatchNorm2d(outputs)
-            )
+            self.shortcut = nn.Sequential(nn.Conv2d(inputs, outputs, 1, stride, bias=False), nn.BatchNorm2d(outputs))
 
     def forward(self, x: Tensor) -> Tensor:
         return torch.relu(self.shortcut(x) + self.attention(self.f2(self.f1(x))))
@@ -44,9 +42,12 @@ def resnet_stem(channels: int) -> nn.Module:
 
 
 def small_stem(channels: int) -> nn.Module:
-    """For small maps: 3x3 convolution with stride 2, no pooling; half the side."""
+    """The same for small maps, with a 3x3 convolution: a fifth of the work."""
     return nn.Sequential(
-        nn.Conv2d(channels, channels, 3, stride=2, padding=1, bias=False), nn.BatchNorm2d(channels), nn.ReLU()
+        nn.Conv2d(channels, channels, 3, stride=2, padding=1, bias=False),
+        nn.BatchNorm2d(channels),
+        nn.ReLU(),
+        nn.MaxPool2d(3, stride=2, padding=1),
     )
 
 

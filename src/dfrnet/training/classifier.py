@@ -78,6 +78,7 @@ class TorchClassifier:
         """
         del groups
         config = self.config
+        torch.set_num_threads(config.threads)
         inputs, labels = torch.from_numpy(x).to(self.device), torch.from_numpy(y).to(self.device)
         network, average = self._start(inputs)
         weights = _class_weights(labels, self.classes) if config.class_weights else None
@@ -98,7 +99,7 @@ class TorchClassifier:
             raise RuntimeError("predict_proba before fit")
         self.network.eval()
         with torch.inference_mode():
-            parts = torch.from_numpy(x).split(256)
+            parts = torch.split(torch.from_numpy(x), 256)
             logits = torch.cat([self._logits(self.network, part.to(self.device)) for part in parts])
         return np.asarray(logits.double().softmax(dim=1).cpu().numpy())
 
@@ -118,18 +119,25 @@ class TorchClassifier:
                 break
         return int(np.argmin(losses)) + 1, losses
 
+    def restore(self, tensors: dict[str, Tensor], channels: int) -> None:
+        """Become the classifier whose network's ``state_dict`` this is."""
+        network = nn.Sequential(Normalise(channels), self.build())
+        network.load_state_dict(tensors)
+        self.network = network.to(self.device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+
     def _start(self, inputs: Tensor) -> tuple[nn.Module, AveragedModel | None]:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(self.seed)
             normalise = Normalise(inputs.shape[1])
             network = nn.Sequential(normalise, self.build())
-        network.to(self.device, memory_format=torch.channels_last)
-        normalise.learn(inputs)
-        self.network = network
-        average = None
-        if self.config.average:
-            average = AveragedModel(network, multi_avg_fn=get_ema_multi_avg_fn(self.config.average), use_buffers=True)
-            self.network = average.module
+        normalise.learn(inputs.cpu())
+        network.to(self.device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        if not self.config.average:
+            self.network = network
+            return network, None
+        decay = get_ema_multi_avg_fn(self.config.average)  # type: ignore[no-untyped-call]
+        average = AveragedModel(network, multi_avg_fn=decay, use_buffers=True)
+        self.network = average.module
         return network, average
 
     def _one_epoch(
@@ -156,9 +164,7 @@ class TorchClassifier:
             if config.mixup:
                 share = float(torch.distributions.Beta(config.mixup, config.mixup).sample())
                 x, y = share * x + (1 - share) * x.flip(0), share * y + (1 - share) * y.flip(0)
-            loss = F.cross_entropy(
-                self._logits(network, x), y, weight=weights, label_smoothing=config.label_smoothing
-            )
+            loss = F.cross_entropy(self._logits(network, x), y, weight=weights, label_smoothing=config.label_smoothing)
             optimiser.zero_grad()
             loss.backward()  # type: ignore[no-untyped-call]
             optimiser.step()
@@ -200,7 +206,7 @@ def _rate(progress: float, config: TrainingConfig) -> float:
 
 def _batches(n: int, size: int, generator: torch.Generator) -> list[Tensor]:
     """All rows once, shuffled; a last batch of one joins the one before it, batch normalisation needs two."""
-    batches = list(torch.randperm(n, generator=generator).split(size))
+    batches = list(torch.split(torch.randperm(n, generator=generator), size))
     if len(batches) > 1 and len(batches[-1]) == 1:
         batches[-2:] = [torch.cat(batches[-2:])]
     return batches

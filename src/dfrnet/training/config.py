@@ -18,6 +18,7 @@ class TrainingConfig:
     ``flip`` mirrors half of the clips and negates u; ``shift`` and ``crop`` in parts of the side, ``rotate`` in
     degrees, ``zoom`` as a part of 1; each is the largest value, drawn evenly up to it. ``held_out``: the share of
     training subjects that ``nested`` selection sets aside, ``patience`` its epochs without a better held-out loss.
+    ``threads`` of the CPU: one, so that a fold's numbers do not depend on how many folds run at once.
     """
 
     epochs: int = 100
@@ -37,6 +38,7 @@ class TrainingConfig:
     crop: float = 0.0
     held_out: float = 0.2
     patience: int = 10
+    threads: int = 1
     device: str = "cpu"
     precision: Literal["float32", "bf16"] = "float32"
 
@@ -49,6 +51,7 @@ class TrainingConfig:
             "crop": 0 <= self.crop < 1,
             "held_out": 0 < self.held_out < 1,
             "patience": self.patience >= 1,
+            "threads": self.threads >= 1,
         }
         for name, good in checks.items():
             if not good:

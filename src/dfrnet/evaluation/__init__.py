@@ -1,0 +1,1 @@
+"""Method x clips x protocol -> predictions -> tables."""

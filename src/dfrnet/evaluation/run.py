@@ -1,0 +1,281 @@
+"""``evaluate``: train and test a method fold by fold; each finished fold is a file, so a run can be cut and go on."""
+
+from __future__ import annotations
+
+import csv
+import dataclasses
+import hashlib
+import io
+import os
+import platform
+import subprocess
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+import joblib
+import numpy as np
+
+from dfrnet.evaluation.protocols import PROTOCOLS
+from dfrnet.evaluation.records import Run, fold_path, load_run, read_fold, read_json, write_json, write_text
+from dfrnet.features import FeatureSpec, features, fitted_spec
+from dfrnet.methods import METHODS, Method, flat
+from dfrnet.types import CLASSES, Array, Clip, Fold, TrainedInEpochs, UserError, unknown_name
+
+SELECTION_MODES = ("fixed", "nested", "audit")
+"""``fixed``: the last epoch; ``nested``: chosen on held-out training subjects; ``audit``: both, and the leaky choice."""
+
+IDENTITY = ("method", "settings", "features", "data", "clips_sha256", "classes", "protocol", "selection", "seeds")
+"""What must agree for a run to be gone on with; versions are recorded beside it."""
+
+
+@dataclass(frozen=True)
+class Task:
+    """One fold of one seed: all that a worker process needs besides the features."""
+
+    method: str
+    settings: Any
+    spec: FeatureSpec
+    classes: tuple[str, ...]
+    selection: str
+    seed: int
+    fold: Fold
+
+
+def evaluate(
+    method: Method,
+    clips: Sequence[Clip],
+    out: Path,
+    *,
+    settings: Any = None,
+    data: Sequence[str] = (),
+    classes: tuple[str, ...] = CLASSES,
+    protocol: str = "loso",
+    selection: str = "fixed",
+    seeds: Sequence[int] = (0,),
+    jobs: int = 1,
+    progress: Callable[[int, int], None] | None = None,
+) -> Run:
+    """Run every missing fold of ``method`` on ``clips`` into the folder ``out`` and return the whole run.
+
+    ``data`` names the sources for the record. ``jobs`` processes work at once; a fold's numbers depend on neither
+    their number nor the order. ``progress(done, all)`` is called after each fold. UserError if ``out`` holds a run of
+    another configuration (the difference is named) or anything else; nothing is overwritten.
+    """
+    settings = method.settings if settings is None else settings
+    folds = _checked(clips, classes, protocol, selection)
+    spec = fitted_spec(clips, method.inputs(settings))
+    config = _config(method, settings, spec, clips, data, classes, protocol, selection, seeds, len(folds))
+    _open_run(out, config)
+    tasks = [
+        Task(method.name, settings, spec, classes, selection, seed, fold)
+        for seed in seeds
+        for fold in folds
+        if not _finished(fold_path(out, fold.name, seed))
+    ]
+    total = len(folds) * len(seeds)
+    if progress:
+        progress(total - len(tasks), total)
+    if tasks:
+        x = features(clips, spec, jobs)
+        with joblib.parallel_config(backend="loky", inner_max_num_threads=1):
+            parallel = joblib.Parallel(n_jobs=jobs, return_as="generator_unordered")
+            work = parallel(joblib.delayed(_run_and_store)(task, x, clip_table(clips), out) for task in tasks)
+            for done, _ in enumerate(work, start=total - len(tasks) + 1):
+                if progress:
+                    progress(done, total)
+    run = load_run(out)
+    write_predictions(run)
+    return run
+
+
+def evaluate_controls(run: Path, clips: Sequence[Clip], *, jobs: int = 1, **same: Any) -> list[str]:
+    """Run the controls, on the same clips and folds, into ``run/controls``; the names of those that cannot run.
+
+    Every table shows the majority class and the SVM on flow beside a method; both take seconds.
+    """
+    left_out = []
+    for name in ("constant", "svm_flow"):
+        try:
+            evaluate(METHODS[name], clips, run / "controls" / name, jobs=jobs, selection="fixed", seeds=(0,), **same)
+        except UserError as error:
+            left_out.append(f"{name}: {error}")
+    return left_out
+
+
+def run_fold(task: Task, x: Array, table: Sequence[dict[str, str]]) -> dict[str, Any]:
+    """Train on the fold's training clips, then answer for its test clips: a fold file's content.
+
+    Test clips are touched here, after ``fit`` or between its epochs, never within; their labels are not used at all.
+    """
+    start = perf_counter()
+    train, test = list(task.fold.train), list(task.fold.test)
+    y = np.array([task.classes.index(table[i]["truth"]) for i in train], dtype=np.int64)
+    groups = [table[i]["subject"] for i in train]
+    classifier = METHODS[task.method].build(
+        task.settings, task.spec, len(task.classes), fold_seed(task.seed, task.fold.name)
+    )
+    epochs: list[Any] = []
+    history: dict[str, list[float]] = {}
+    chosen: int | None = None
+    if isinstance(classifier, TrainedInEpochs):
+        if task.selection != "fixed":
+            chosen, history["held_out_loss"] = classifier.choose_epoch(x[train], y, groups)
+        history["loss"] = []
+        for epoch in classifier.epochs(x[train], y, groups):
+            history["loss"].append(epoch.loss)
+            if task.selection == "audit":
+                epochs.append(classifier.predict_proba(x[test]).tolist())
+            if task.selection == "nested" and epoch.number == chosen:
+                break
+    else:
+        classifier.fit(x[train], y, groups)
+    return {
+        "fold": task.fold.name,
+        "seed": task.seed,
+        "clips": [table[i] for i in test],
+        "probabilities": classifier.predict_proba(x[test]).tolist(),
+        "epochs": epochs,
+        "nested_epoch": chosen,
+        "history": history,
+        "seconds": round(perf_counter() - start, 3),
+    }
+
+
+def fold_seed(seed: int, fold: str) -> int:
+    """A fold's own seed, a hash of the run's seed and the fold's name: any order and number of processes will do."""
+    return int.from_bytes(hashlib.sha256(f"{seed}/{fold}".encode()).digest()[:4], "big") % 2**31
+
+
+def clip_table(clips: Sequence[Clip]) -> list[dict[str, str]]:
+    """What a prediction must say of its clip."""
+    return [{"id": c.id, "dataset": c.dataset, "subject": c.subject, "truth": c.label} for c in clips]
+
+
+def write_predictions(run: Run) -> None:
+    """``predictions.csv`` beside the folds, for other programs and for ``dfrnet score``: derived, never read back."""
+    text = io.StringIO(newline="")
+    writer = csv.writer(text)
+    writer.writerow(
+        ["selection", "seed", "dataset", "subject", "clip", "truth", "prediction", *(f"p_{c}" for c in run.classes)]
+    )
+    for p in run.predictions(run.selections[0]):
+        row = (run.selections[0], p.seed, p.dataset, p.subject, p.clip, p.truth, p.label)
+        writer.writerow([*row, *(f"{chance:.6f}" for chance in p.probabilities)])
+    write_text(run.path / "predictions.csv", text.getvalue())
+
+
+def _checked(clips: Sequence[Clip], classes: tuple[str, ...], protocol: str, selection: str) -> list[Fold]:
+    if selection not in SELECTION_MODES:
+        raise unknown_name("selection", selection, SELECTION_MODES)
+    if protocol not in PROTOCOLS:
+        raise unknown_name("protocol", protocol, PROTOCOLS)
+    strange = next((clip for clip in clips if clip.label not in classes), None)
+    if strange is not None:
+        raise UserError(f"clip {strange.id}: its label {strange.label!r} is none of the classes {', '.join(classes)}")
+    return PROTOCOLS[protocol](clips)
+
+
+def _config(
+    method: Method,
+    settings: Any,
+    spec: FeatureSpec,
+    clips: Sequence[Clip],
+    data: Sequence[str],
+    classes: tuple[str, ...],
+    protocol: str,
+    selection: str,
+    seeds: Sequence[int],
+    folds: int,
+) -> dict[str, Any]:
+    listed = "\n".join(f"{clip.id}\t{clip.label}" for clip in sorted(clips, key=lambda clip: clip.id))
+    return {
+        "method": method.name,
+        "reference": method.reference,
+        "data": [source.partition("=")[0] for source in data],
+        "protocol": protocol,
+        "selection": selection,
+        "seeds": list(seeds),
+        "classes": list(classes),
+        "clips": len(clips),
+        "subjects": len({clip.subject for clip in clips}),
+        "folds": folds,
+        "clips_sha256": hashlib.sha256(listed.encode()).hexdigest(),
+        "features": _plain(dataclasses.asdict(spec)),
+        "settings": _plain(flat(settings)),
+        "versions": _versions(),
+        "git_commit": _git_commit(),
+    }
+
+
+def _plain(values: dict[str, Any]) -> dict[str, Any]:
+    return {name: list(value) if isinstance(value, tuple) else value for name, value in values.items()}
+
+
+def _open_run(out: Path, config: dict[str, Any]) -> None:
+    """Create the run folder, or check that it is this run's; two processes may do so at once."""
+    record = out / "run.json"
+    if record.exists():
+        _compare_configs(out, read_json(record), config)
+    elif out.is_file() or (out.is_dir() and any(entry.name != "controls" for entry in out.iterdir())):
+        raise UserError(f"{out}: exists and is not the folder of a run; choose another --out, nothing was changed")
+    else:
+        out.mkdir(parents=True, exist_ok=True)
+        write_json(record, config)
+    (out / "folds").mkdir(exist_ok=True)
+
+
+def _compare_configs(out: Path, old: dict[str, Any], new: dict[str, Any]) -> None:
+    differences = []
+    for key in IDENTITY:
+        before, now = old.get(key), new[key]
+        if before == now:
+            continue
+        if isinstance(before, dict):
+            pairs = [(f"{name}", before.get(name), now.get(name)) for name in sorted({*before, *now})]
+            differences += [f"{name} was {a} and is now {b}" for name, a, b in pairs if a != b]
+        else:
+            differences.append(f"{key} was {before} and is now {now}")
+    if differences:
+        raise UserError(
+            f"{out}: holds a run of another configuration ({'; '.join(differences)}); "
+            "choose another --out, nothing was changed"
+        )
+
+
+def _finished(path: Path) -> bool:
+    return path.exists() and bool(read_fold(path).probabilities)
+
+
+def _run_and_store(task: Task, x: Array, table: Sequence[dict[str, str]], out: Path) -> None:
+    write_json(fold_path(out, task.fold.name, task.seed), run_fold(task, x, table))
+
+
+def _versions() -> dict[str, str]:
+    found = {"python": platform.python_version()}
+    for name in ("dfrnet", "numpy", "scikit-learn", "opencv-contrib-python-headless", "torch"):
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            found[name] = "not installed as a package"
+    return found
+
+
+def _git_commit() -> str | None:
+    """The commit of the source tree that runs, with + if it has changes; None outside a checkout."""
+    here = Path(__file__).parent
+    try:
+        environment = {**os.environ, "GIT_OPTIONAL_LOCKS": "0"}
+        asked = [["rev-parse", "--short=12", "HEAD"], ["status", "--porcelain", "--untracked-files=no", "."]]
+        commit, changes = (
+            subprocess.run(
+                ["git", *words], cwd=here, env=environment, capture_output=True, text=True, check=True, timeout=10
+            ).stdout.strip()
+            for words in asked
+        )
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return commit + ("+" if changes else "")

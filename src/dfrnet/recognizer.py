@@ -1,0 +1,124 @@
+"""A trained network in one file: weights, feature settings, classes, and what it was trained on."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from dfrnet import __version__
+from dfrnet.features import FeatureSpec, extract, features, fitted_spec
+from dfrnet.methods import METHODS, Method, flat
+from dfrnet.types import CLASSES, Array, Clip, Frames, UserError
+
+if TYPE_CHECKING:
+    from dfrnet.training.classifier import TorchClassifier
+
+FORMAT = "dfrnet-1"
+
+
+@dataclass(frozen=True)
+class Recognizer:
+    """A trained method that meets frames instead of clips.
+
+    ``trained_on`` says which data sets, how many clips and subjects: a model trained on research-only data is itself
+    for research only. Its accuracy is not in here: quote it from leave-one-subject-out on the same data.
+    """
+
+    method: str
+    settings: Any
+    spec: FeatureSpec
+    classes: tuple[str, ...]
+    trained_on: dict[str, Any]
+    classifier: TorchClassifier
+
+    def predict(self, frames: Frames, onset: int, apex: int) -> dict[str, float]:
+        """The probability of each class for the movement from frame ``onset`` to frame ``apex``."""
+        return self.predict_features(extract(frames, self.spec, onset, apex).maps[None])[0]
+
+    def predict_features(self, x: Array) -> list[dict[str, float]]:
+        """The same for features (N, C, H, W) that ``extract`` made with :attr:`spec`."""
+        rows = self.classifier.predict_proba(x)
+        return [dict(zip(self.classes, map(float, row), strict=True)) for row in rows]
+
+    def save(self, path: Path) -> None:
+        """Write one safetensors file, whole or not at all."""
+        from safetensors.torch import save_file
+
+        network = self.classifier.network
+        assert network is not None
+        record = {
+            "format": FORMAT,
+            "dfrnet": __version__,
+            "method": self.method,
+            "settings": flat(self.settings),
+            "spec": dataclasses.asdict(self.spec),
+            "classes": self.classes,
+            "trained_on": self.trained_on,
+        }
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
+        tensors = {name: tensor.contiguous() for name, tensor in network.state_dict().items()}
+        try:
+            save_file(tensors, temporary, metadata={"dfrnet": json.dumps(record)})
+            temporary.replace(path)
+        finally:
+            temporary.unlink(missing_ok=True)
+
+
+def train(
+    method: Method, clips: Sequence[Clip], settings: Any, *, data: Sequence[str] = (), seed: int = 0, jobs: int = 1
+) -> Recognizer:
+    """One final fit on all clips, for use; UserError for a method that is not a network."""
+    if method.network is None:
+        raise UserError(f"{method.name}: only networks can be saved as a model; evaluate it instead")
+    spec = fitted_spec(clips, method.inputs(settings))
+    x = features(clips, spec, jobs)
+    y = np.array([CLASSES.index(clip.label) for clip in clips], dtype=np.int64)
+    classifier: Any = method.build(settings, spec, len(CLASSES), seed)
+    classifier.fit(x, y, [clip.subject for clip in clips])
+    trained_on = {
+        "data": [source.partition("=")[0] for source in data],
+        "clips": len(clips),
+        "subjects": len({clip.subject for clip in clips}),
+        "seed": seed,
+    }
+    return Recognizer(method.name, settings, spec, CLASSES, trained_on, classifier)
+
+
+def load(path: Path) -> Recognizer:
+    """Read a file that :meth:`Recognizer.save` wrote; UserError where it is missing, damaged or something else."""
+    import torch
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, framework="pt") as file:
+            record = json.loads((file.metadata() or {}).get("dfrnet", "{}"))
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (it is no dict)
+    except OSError:
+        raise UserError(f"{path}: no such model file; make one with dfrnet train") from None
+    except (SafetensorError, ValueError) as error:
+        raise UserError(f"{path}: not a model file of dfrnet ({error}); make one with dfrnet train") from None
+    if record.get("format") != FORMAT or record.get("method") not in METHODS:
+        raise UserError(f"{path}: not a model file of this version of dfrnet; make one with dfrnet train")
+    method = METHODS[record["method"]]
+    settings = method.configured("", {name: _as_text(value) for name, value in record["settings"].items()})
+    spec = FeatureSpec(**{**record["spec"], "maps": tuple(record["spec"]["maps"])})
+    classes = tuple(record["classes"])
+    classifier: Any = method.build(settings, spec, len(classes), 0)
+    with torch.inference_mode():
+        classifier.restore(tensors, channels=len(spec.maps))
+    return Recognizer(method.name, settings, spec, classes, record["trained_on"], classifier)
+
+
+def _as_text(value: object) -> str:
+    """A setting as --set would spell it."""
+    if isinstance(value, (list, tuple)):
+        return ",".join(map(str, value))
+    return str(value).lower() if isinstance(value, bool) else str(value)
