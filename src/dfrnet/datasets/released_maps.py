@@ -12,6 +12,7 @@ Anyone who cloned that repository has the 442 clips of MEGC2019 as onset-to-apex
 from __future__ import annotations
 
 import csv
+import io
 import logging
 import re
 from pathlib import Path
@@ -72,15 +73,18 @@ def _clip(folder: Path, number: int, row: dict[str, str], flows: dict[str, Path]
 def _read_sheet(path: Path) -> list[dict[str, str]]:
     if not path.is_file():
         raise UserError(f"{path}: no such sheet; --data maps=PATH wants the folder of a clone of the HTNet repository")
-    with path.open(encoding="utf-8-sig", newline="") as file:
-        reader = csv.DictReader(file)
-        missing = [column for column in COLUMNS if column not in (reader.fieldnames or ())]
-        if missing:
-            raise UserError(
-                f"{path}: column {', '.join(missing)} is missing (it has {', '.join(reader.fieldnames or ())}); "
-                "restore the sheet from the clone"
-            )
-        rows = [row for row in reader if any((value or "").strip() for value in row.values())]
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError:
+        raise UserError(f"{path}: not UTF-8 text; restore the sheet from the clone") from None
+    reader = csv.DictReader(io.StringIO(text))
+    missing = [column for column in COLUMNS if column not in (reader.fieldnames or ())]
+    if missing:
+        raise UserError(
+            f"{path}: column {', '.join(missing)} is missing (it has {', '.join(reader.fieldnames or ())}); "
+            "restore the sheet from the clone"
+        )
+    rows = [row for row in reader if any((value or "").strip() for value in row.values())]
     short = next((i for i, row in enumerate(rows, start=2) if any(row[column] is None for column in COLUMNS)), None)
     if short is not None:
         raise UserError(f"{path}, row {short}: it has too few cells; restore the sheet from the clone")

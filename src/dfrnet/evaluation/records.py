@@ -145,6 +145,16 @@ def read_json(path: Path) -> Any:
         raise UserError(f"{path}: damaged ({error}); delete it and run the same command again") from None
 
 
+def read_config(run: Path) -> dict[str, Any]:
+    """What ``run.json`` of a run folder says; UserError where it is missing, damaged or of something else."""
+    path = run / "run.json"
+    config = read_json(path)
+    needed = ("method", "classes", "seeds", "folds", "selection")
+    if not isinstance(config, dict) or any(name not in config for name in needed):
+        raise UserError(f"{path}: not the record of a run; is {run} the folder of another program?")
+    return config
+
+
 def fold_path(run: Path, fold: str, seed: int) -> Path:
     """Where a finished fold lies: ``folds/casme2-sub01.seed0.json``."""
     return run / "folds" / f"{fold.replace('/', '-')}.seed{seed}.json"
@@ -170,7 +180,7 @@ def read_fold(path: Path) -> FoldRecord:
 
 def load_run(path: Path) -> Run:
     """A run folder as :class:`Run`; UserError where it is none or has no finished fold."""
-    config = read_json(path / "run.json")
+    config = read_config(path)
     folds = [read_fold(file) for file in sorted((path / "folds").glob("*.json"))]
     if not folds:
         raise UserError(f"{path}: no fold is finished yet; run the same evaluate command again to go on")

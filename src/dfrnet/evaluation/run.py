@@ -20,13 +20,15 @@ import joblib
 import numpy as np
 
 from dfrnet.evaluation.protocols import PROTOCOLS
-from dfrnet.evaluation.records import Run, fold_path, load_run, read_fold, read_json, write_json, write_text
+from dfrnet.evaluation.records import Run, fold_path, load_run, read_config, read_fold, write_json, write_text
 from dfrnet.features import FeatureSpec, features, fitted_spec
 from dfrnet.methods import METHODS, Method, flat
 from dfrnet.types import CLASSES, Array, Clip, Fold, TrainedInEpochs, UserError, unknown_name
 
 SELECTION_MODES = ("fixed", "nested", "audit")
 """``fixed``: the last epoch; ``nested``: chosen on held-out training subjects; ``audit``: both, and the leaky choice."""
+
+CONTROLS = ("constant", "svm_flow")
 
 IDENTITY = ("method", "settings", "features", "data", "clips_sha256", "classes", "protocol", "selection", "seeds")
 """What must agree for a run to be gone on with; versions are recorded beside it."""
@@ -69,7 +71,7 @@ def evaluate(
     folds = _checked(clips, classes, protocol, selection)
     spec = fitted_spec(clips, method.inputs(settings))
     config = _config(method, settings, spec, clips, data, classes, protocol, selection, seeds, len(folds))
-    _open_run(out, config)
+    _check_folder(out, config)
     tasks = [
         Task(method.name, settings, spec, classes, selection, seed, fold)
         for seed in seeds
@@ -80,7 +82,10 @@ def evaluate(
     if progress:
         progress(total - len(tasks), total)
     if tasks:
+        # Before the folder appears: what cannot run leaves none behind that the mended command would trip over.
         x = features(clips, spec, jobs)
+        _try_build(method, settings, spec, len(classes))
+        _create_folder(out, config)
         with joblib.parallel_config(backend="loky", inner_max_num_threads=1):
             parallel = joblib.Parallel(n_jobs=jobs, return_as="generator_unordered")
             work = parallel(joblib.delayed(_run_and_store)(task, x, clip_table(clips), out) for task in tasks)
@@ -93,17 +98,20 @@ def evaluate(
 
 
 def evaluate_controls(run: Path, clips: Sequence[Clip], *, jobs: int = 1, **same: Any) -> list[str]:
-    """Run the controls, on the same clips and folds, into ``run/controls``; the names of those that cannot run.
+    """Run the controls, on the same clips and folds, into ``run/controls``; the reasons of those that cannot run.
 
-    Every table shows the majority class and the SVM on flow beside a method; both take seconds.
+    Every table shows the majority class and the SVM on flow beside a method; both take seconds. A run of a control
+    itself gets only the other one.
     """
-    left_out = []
-    for name in ("constant", "svm_flow"):
+    reasons = []
+    for name in CONTROLS:
+        if name == load_run(run).method:
+            continue
         try:
-            evaluate(METHODS[name], clips, run / "controls" / name, jobs=jobs, selection="fixed", seeds=(0,), **same)
+            evaluate(METHODS[name], clips, run / "controls" / name, jobs=jobs, **same)
         except UserError as error:
-            left_out.append(f"{name}: {error}")
-    return left_out
+            reasons.append(f"{name}: {error}")
+    return reasons
 
 
 def run_fold(task: Task, x: Array, table: Sequence[dict[str, str]]) -> dict[str, Any]:
@@ -215,17 +223,35 @@ def _plain(values: dict[str, Any]) -> dict[str, Any]:
     return {name: list(value) if isinstance(value, tuple) else value for name, value in values.items()}
 
 
-def _open_run(out: Path, config: dict[str, Any]) -> None:
-    """Create the run folder, or check that it is this run's; two processes may do so at once."""
+def _try_build(method: Method, settings: Any, spec: FeatureSpec, classes: int) -> None:
+    """Build the classifier and the network once, so that a setting that cannot work fails before anything is written."""
+    method.build(settings, spec, classes, 0)
+    if method.network is not None:
+        method.network(settings, spec, classes)
+
+
+def _check_folder(out: Path, config: dict[str, Any]) -> None:
+    """UserError unless ``out`` is new, empty or the folder of this very run."""
     record = out / "run.json"
     if record.exists():
-        _compare_configs(out, read_json(record), config)
-    elif out.is_file() or (out.is_dir() and any(entry.name != "controls" for entry in out.iterdir())):
+        _compare_configs(out, read_config(out), config)
+    elif out.is_file() or (out.is_dir() and any(not _harmless(entry) for entry in out.iterdir())):
         raise UserError(f"{out}: exists and is not the folder of a run; choose another --out, nothing was changed")
-    else:
-        out.mkdir(parents=True, exist_ok=True)
-        write_json(record, config)
-    (out / "folds").mkdir(exist_ok=True)
+
+
+def _harmless(entry: Path) -> bool:
+    """Whether a folder without ``run.json`` may hold this: controls, or what a killed write left."""
+    return entry.name in {"controls", "folds"} or entry.suffix == ".part"
+
+
+def _create_folder(out: Path, config: dict[str, Any]) -> None:
+    """The run's folder with its record; two processes may do so at once."""
+    try:
+        (out / "folds").mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"{out}: cannot be made a folder ({error.strerror}); choose another --out") from None
+    if not (out / "run.json").exists():
+        write_json(out / "run.json", config)
 
 
 def _compare_configs(out: Path, old: dict[str, Any], new: dict[str, Any]) -> None:

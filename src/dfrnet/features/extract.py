@@ -48,6 +48,8 @@ class FeatureSpec:
             for name in names:
                 if name not in known:
                     raise unknown_name(kind, name, known)
+        if not self.maps:
+            raise UserError(f"maps: name at least one of {', '.join(MAPS)}")
         if not 8 <= self.size <= 1024 or not 16 <= self.frame_size <= 1024:
             raise UserError(f"size {self.size} and frame_size {self.frame_size} must lie in 8..1024 and 16..1024")
 

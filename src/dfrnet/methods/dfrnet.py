@@ -50,6 +50,8 @@ class Settings:
             raise UserError(f"inputs={self.inputs}: each input at most once")
         if not 1 <= self.layers <= len(self.widths):
             raise UserError(f"layers={self.layers}: it must lie in 1..{len(self.widths)}, one for each width")
+        if min(self.widths) < 1 or not 0 <= self.dropout < 1:
+            raise UserError(f"widths={self.widths} must be above 0 and dropout={self.dropout} in 0..1, below 1")
 
     @property
     def branches(self) -> tuple[str, ...]:

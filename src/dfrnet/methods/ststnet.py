@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from dfrnet.features import FeatureSpec
 from dfrnet.methods.method import Method
 from dfrnet.training import TrainingConfig
-from dfrnet.types import Classifier
+from dfrnet.types import Classifier, UserError
 
 if TYPE_CHECKING:
     from torch import nn
@@ -28,6 +28,10 @@ class Settings:
     training: TrainingConfig = field(
         default_factory=lambda: TrainingConfig(epochs=500, batch_size=256, learning_rate=5e-5, flip=False)
     )
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.dropout < 1:
+            raise UserError(f"dropout={self.dropout}: it must lie in 0..1, below 1")
 
 
 def network(settings: Settings, features: FeatureSpec, classes: int) -> nn.Module:

@@ -24,8 +24,8 @@ class Settings:
 
     features: FeatureSpec = field(default_factory=FeatureSpec)
     cells: int = 7
-    C: float = 1.0
-    gamma_scale: float = 0.3
+    C: float = 3.0
+    gamma_scale: float = 0.6
 
 
 def pool(x: Array, cells: int) -> npt.NDArray[np.float64]:

@@ -17,6 +17,8 @@ def augment(x: Tensor, names: Sequence[str], config: TrainingConfig, generator: 
 
     The maps are pictures of vectors, so the vectors turn with them: a mirror negates u and a rotation turns (u, v).
     """
+    if not (config.flip or config.shift or config.rotate or config.zoom or config.crop):
+        return x
     n = len(x)
 
     def draw(largest: float) -> Tensor:

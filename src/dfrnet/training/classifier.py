@@ -35,7 +35,9 @@ class Normalise(nn.Module):
     def learn(self, x: Tensor) -> None:
         """Set mean and standard deviation from x (N, C, H, W)."""
         self.mean.copy_(x.mean(dim=(0, 2, 3)).view(-1, 1, 1))
-        self.std.copy_(x.std(dim=(0, 2, 3)).clamp_min(1e-6).view(-1, 1, 1))
+        std = x.std(dim=(0, 2, 3))
+        # A channel that never changes is not divided: a test clip that differs a little would be blown up.
+        self.std.copy_(torch.where(std > 1e-6, std, 1.0).view(-1, 1, 1))
 
     def forward(self, x: Tensor) -> Tensor:
         return (x - self.mean) / self.std

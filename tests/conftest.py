@@ -1,0 +1,78 @@
+"""Fixtures for all tests. One thread each: the machine runs other things, and numbers must not depend on it."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+    os.environ.setdefault(variable, "1")
+
+import pytest
+from hypothesis import HealthCheck, settings
+from trees import write_maps
+
+from dfrnet.datasets import released_maps, synthetic
+from dfrnet.types import Clip
+
+REPOSITORY = Path(__file__).parents[1]
+SHARED = REPOSITORY.parent / "shared"
+
+# No deadline: a busy machine is no failure. Derandomised: the same examples everywhere.
+settings.register_profile(
+    "here", deadline=None, max_examples=25, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("here")
+
+try:
+    import torch
+
+    torch.set_num_threads(1)
+except ModuleNotFoundError:
+    pass
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """The folder of data that the project does not own."""
+    if not SHARED.is_dir():
+        pytest.skip("no ../shared here")
+    return SHARED
+
+
+@pytest.fixture
+def maps_root(tmp_path: Path) -> Path:
+    """A tiny clone of the released maps: 6 subjects of three data sets, 18 clips."""
+    return write_maps(tmp_path / "htnet")
+
+
+@pytest.fixture
+def maps_clips(maps_root: Path) -> list[Clip]:
+    return released_maps.load(str(maps_root))
+
+
+@pytest.fixture(scope="session")
+def drawn_clips() -> list[Clip]:
+    """Six synthetic clips of two subjects, 30 frames a second."""
+    return synthetic.load("easy", subjects=2, clips_per_subject=3, fps=30)
+
+
+@pytest.fixture
+def python() -> Callable[..., subprocess.CompletedProcess[str]]:
+    """Run the interpreter on the source tree: ``python("-m", "dfrnet", "--help")``."""
+
+    def run(*words: object, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, *map(str, words)], env=child_environment(), cwd=cwd, capture_output=True, text=True,
+            timeout=240, check=False,
+        )  # fmt: skip
+
+    return run
+
+
+def child_environment() -> dict[str, str]:
+    path = os.pathsep.join(filter(None, [str(REPOSITORY / "src"), os.environ.get("PYTHONPATH", "")]))
+    return {**os.environ, "PYTHONPATH": path, "NO_COLOR": "1", "COLUMNS": "120"}
