@@ -13,12 +13,11 @@ for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
 
 import pytest
 from hypothesis import HealthCheck, settings
-from trees import write_maps
+from trees import REPOSITORY, child_environment, write_maps
 
 from dfrnet.datasets import released_maps, synthetic
 from dfrnet.types import Clip
 
-REPOSITORY = Path(__file__).parents[1]
 SHARED = REPOSITORY.parent / "shared"
 
 # No deadline: a busy machine is no failure. Derandomised: the same examples everywhere.
@@ -71,8 +70,3 @@ def python() -> Callable[..., subprocess.CompletedProcess[str]]:
         )  # fmt: skip
 
     return run
-
-
-def child_environment() -> dict[str, str]:
-    path = os.pathsep.join(filter(None, [str(REPOSITORY / "src"), os.environ.get("PYTHONPATH", "")]))
-    return {**os.environ, "PYTHONPATH": path, "NO_COLOR": "1", "COLUMNS": "120"}

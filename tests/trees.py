@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import hashlib
+import os
 from pathlib import Path
 
 import cv2
@@ -11,6 +12,7 @@ import numpy as np
 
 from dfrnet.datasets import released_maps
 
+REPOSITORY = Path(__file__).parents[1]
 SHEET_COLUMNS = ("dataset", "sub", "filename_o", "label", "apex", "imagename", "sub_filename")
 SUBJECTS = (
     ("casme2", "sub01"), ("casme2", "sub02"), ("smic", "s03"), ("smic", "s11"), ("samm", "006"), ("samm", "037"),
@@ -88,3 +90,9 @@ def tree_state(folder: Path) -> dict[str, tuple[str, int]]:
         stamp = path.stat().st_mtime_ns if path.is_file() else 0
         state[str(path.relative_to(folder))] = (hashlib.sha256(content).hexdigest(), stamp)
     return state
+
+
+def child_environment() -> dict[str, str]:
+    """For a subprocess that runs the source tree."""
+    path = os.pathsep.join(filter(None, [str(REPOSITORY / "src"), os.environ.get("PYTHONPATH", "")]))
+    return {**os.environ, "PYTHONPATH": path, "NO_COLOR": "1", "COLUMNS": "120"}

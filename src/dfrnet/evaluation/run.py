@@ -241,7 +241,9 @@ def _check_folder(out: Path, config: dict[str, Any]) -> None:
 
 def _harmless(entry: Path) -> bool:
     """Whether a folder without ``run.json`` may hold this: controls, or what a killed write left."""
-    return entry.name in {"controls", "folds"} or entry.suffix == ".part"
+    if entry.name == "folds":
+        return entry.is_dir() and not any(entry.iterdir())
+    return entry.name == "controls" or entry.suffix == ".part"
 
 
 def _create_folder(out: Path, config: dict[str, Any]) -> None:

@@ -47,7 +47,11 @@ def tvl1(first: Image, second: Image) -> Array:
     3 warps, epsilon 0.02, 5 inner and 10 outer iterations: a fifth of the time of OpenCV's defaults and more exact
     where the face moves.
     """
-    method = cv2.optflow.DualTVL1OpticalFlow.create(warps=3, epsilon=0.02, innerIterations=5, outerIterations=10)  # type: ignore[call-arg]
+    method = cv2.optflow.DualTVL1OpticalFlow.create()
+    method.setWarpingsNumber(3)  # setters: the keyword of the inner iterations is misspelt in OpenCV
+    method.setEpsilon(0.02)
+    method.setInnerIterations(5)
+    method.setOuterIterations(10)
     return _channels_first(method.calc(first, second, None))  # type: ignore[call-overload]
 
 

@@ -67,7 +67,22 @@ PAPER = Settings(
 )
 """Section 4.2 as printed: Adam at 1e-5, batch 32, at most 100 epochs, flip and random crop, no class weights."""
 
-DEFAULT = Settings()
+DEFAULT = Settings(
+    training=TrainingConfig(
+        epochs=12,
+        learning_rate=3e-3,
+        schedule="cosine",
+        warmup=2,
+        weight_decay=1e-4,
+        class_weights=True,
+        mixup=0.4,
+        average=0.97,
+        shift=0.05,
+        rotate=5.0,
+        zoom=0.05,
+    )
+)
+"""Chosen on held-out subjects of the public maps by ``benchmarks/choose_settings.py`` (results/choose_settings.md)."""
 
 
 def inputs(settings: Settings) -> FeatureSpec:

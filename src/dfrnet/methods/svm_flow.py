@@ -27,6 +27,10 @@ class Settings:
     C: float = 3.0
     gamma_scale: float = 0.6
 
+    def __post_init__(self) -> None:
+        if self.cells < 1 or not self.C > 0 or not self.gamma_scale > 0:
+            raise UserError(f"cells={self.cells}, C={self.C} and gamma_scale={self.gamma_scale} must be above 0")
+
 
 def pool(x: Array, cells: int) -> npt.NDArray[np.float64]:
     """Mean over cells: (N, C, H, W) -> (N, C * cells * cells); the side must be a multiple of ``cells``."""
