@@ -8,17 +8,17 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
-    os.environ.setdefault(variable, "1")
-
 import pytest
 from hypothesis import HealthCheck, settings
-from trees import REPOSITORY, child_environment, write_maps
 
 from dfrnet.datasets import released_maps, synthetic
 from dfrnet.types import Clip
+from trees import REPOSITORY, child_environment, write_maps
 
 SHARED = REPOSITORY.parent / "shared"
+
+for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+    os.environ.setdefault(variable, "1")  # for the processes that tests start
 
 # No deadline: a busy machine is no failure. Derandomised: the same examples everywhere.
 settings.register_profile(

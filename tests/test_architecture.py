@@ -141,7 +141,12 @@ def test_light_modules_import_nothing_heavy(python, module):
 
 
 def test_help_imports_nothing_heavy(python):
-    words = "import sys\nsys.argv = ['dfrnet', '--help']\nfrom dfrnet import cli\ntry: cli.main()\nexcept SystemExit: pass\n"
-    done = python("-c", words + "print([m for m in ('torch', 'sklearn', 'scipy', 'cv2', 'matplotlib') if m in sys.modules])")
+    words = (
+        "import sys\nsys.argv = ['dfrnet', '--help']\nfrom dfrnet import cli\n"
+        "try: cli.main()\nexcept SystemExit: pass\n"
+    )
+    done = python(
+        "-c", words + "print([m for m in ('torch', 'sklearn', 'scipy', 'cv2', 'matplotlib') if m in sys.modules])"
+    )
     assert done.stdout.strip().endswith("[]"), done.stderr
     assert "evaluate" in done.stdout

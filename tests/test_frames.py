@@ -5,10 +5,10 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from trees import write_png
 
 from dfrnet.frames import IMAGE_SUFFIXES, ImageFolder, image_folder, natural_key, read_image
 from dfrnet.types import UserError
+from trees import write_png
 
 
 @given(st.lists(st.integers(0, 10**6), unique=True, min_size=1), st.sampled_from(["img{}", "006_{:05d}", "{}_x"]))

@@ -102,6 +102,22 @@ def test_another_file_is_named(tmp_path, path, kind):
         load(other)
 
 
+def test_a_model_trained_on_cuda_loads_without_it(path, model, drawn_clips):
+    import torch
+    from safetensors import safe_open
+    from safetensors.torch import save_file
+
+    with safe_open(path, framework="pt") as file:
+        record = json.loads(file.metadata()["dfrnet"])
+        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (it is no dict)
+    record["settings"]["device"] = "cuda"
+    save_file(tensors, path, metadata={"dfrnet": json.dumps(record)})
+    again = load(path)
+    assert again.settings.training.device == ("cuda" if torch.cuda.is_available() else "cpu")
+    x = features(drawn_clips, model.spec)
+    np.testing.assert_allclose(again.classifier.predict_proba(x), model.classifier.predict_proba(x), atol=1e-5)
+
+
 @pytest.mark.parametrize("kind", ["missing", "folder"])
 def test_a_missing_file_is_named(tmp_path, kind):
     name = "gone.safetensors" if kind == "missing" else "."

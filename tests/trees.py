@@ -34,7 +34,7 @@ def clip_names(dataset: str, subject: str, number: int, label: int) -> tuple[str
 
 
 def write_maps(root: Path, subjects=SUBJECTS, clips: int = 3, size: int = 28, apex: bool = False) -> Path:
-    """A tree that ``released_maps.load`` reads: clip k of a subject has class k % 3, seen in the place of its motion."""
+    """A tree that ``released_maps.load`` reads: clip k of a subject has class k % 3, seen in its place."""
     flows, faces = root / released_maps.FLOW_FOLDER, root / released_maps.APEX_FOLDER
     flows.mkdir(parents=True)
     rows = []
@@ -71,7 +71,9 @@ def write_png(path: Path, rgb: np.ndarray) -> None:
     path.write_bytes(data.tobytes())
 
 
-def separable(n: int = 24, size: int = 16, channels: int = 3, seed: int = 0) -> tuple[np.ndarray, np.ndarray, list[str]]:
+def separable(
+    n: int = 24, size: int = 16, channels: int = 3, seed: int = 0
+) -> tuple[np.ndarray, np.ndarray, list[str]]:
     """x (n, channels, size, size), y and subjects: class k is a bright band k in every channel, over little noise."""
     random = np.random.default_rng(seed)
     y = np.arange(n, dtype=np.int64) % 3

@@ -6,6 +6,7 @@ import dataclasses
 import json
 import os
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -49,6 +50,7 @@ class Recognizer:
 
     def save(self, path: Path) -> None:
         """Write one safetensors file, whole or not at all."""
+        from safetensors import SafetensorError
         from safetensors.torch import save_file
 
         network = self.classifier.network
@@ -62,14 +64,17 @@ class Recognizer:
             "classes": self.classes,
             "trained_on": self.trained_on,
         }
-        path.parent.mkdir(parents=True, exist_ok=True)
         temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
         tensors = {name: tensor.contiguous() for name, tensor in network.state_dict().items()}
         try:
+            path.parent.mkdir(parents=True, exist_ok=True)
             save_file(tensors, temporary, metadata={"dfrnet": json.dumps(record)})
             temporary.replace(path)
+        except (OSError, SafetensorError) as error:
+            raise UserError(f"{path}: cannot be written ({error}); choose another place") from None
         finally:
-            temporary.unlink(missing_ok=True)
+            with suppress(OSError):
+                temporary.unlink()
 
 
 def train(
@@ -108,12 +113,18 @@ def load(path: Path) -> Recognizer:
     if record.get("format") != FORMAT or record.get("method") not in METHODS:
         raise UserError(f"{path}: not a model file of this version of dfrnet; make one with dfrnet train")
     method = METHODS[record["method"]]
-    settings = method.configured("", {name: _as_text(value) for name, value in record["settings"].items()})
+    changes = {name: _as_text(value) for name, value in record["settings"].items()}
+    if not torch.cuda.is_available():
+        changes["device"] = "cpu"  # wherever it was trained
+    settings = method.configured("", changes)
     spec = FeatureSpec(**{**record["spec"], "maps": tuple(record["spec"]["maps"])})
     classes = tuple(record["classes"])
     classifier: Any = method.build(settings, spec, len(classes), 0)
-    with torch.inference_mode():
-        classifier.restore(tensors, channels=len(spec.maps))
+    try:
+        with torch.inference_mode():
+            classifier.restore(tensors, channels=len(spec.maps))
+    except RuntimeError:  # torch lists every tensor that does not fit
+        raise UserError(f"{path}: its weights do not fit its settings; make one with dfrnet train") from None
     return Recognizer(method.name, settings, spec, classes, record["trained_on"], classifier)
 
 

@@ -3,12 +3,12 @@ import logging
 from collections import Counter
 
 import pytest
-from trees import SHEET_COLUMNS, SUBJECTS, write_maps, write_png
 
 from dfrnet.datasets import DATASETS, load, released_maps
 from dfrnet.features import FeatureSpec, clip_features
 from dfrnet.frames import read_image
 from dfrnet.types import UserError
+from trees import SHEET_COLUMNS, SUBJECTS, write_maps, write_png
 
 
 def edit(root, change):
@@ -93,7 +93,7 @@ def test_a_short_row_is_named(maps_root):
 
 
 def test_an_empty_sheet(maps_root):
-    edit(maps_root, lambda header, rows: [header])
+    edit(maps_root, lambda header, _: [header])
     with pytest.raises(UserError, match="no clip in it"):
         released_maps.load(str(maps_root))
 
@@ -113,7 +113,7 @@ def test_a_folder_that_is_no_clone(tmp_path, maps_root, part):
         with pytest.raises(UserError, match="STSNet_whole_norm_u_v_os: no such folder"):
             released_maps.load(str(maps_root))
     else:
-        with pytest.raises(UserError, match="nowhere.*no such sheet.*clone of the HTNet repository"):
+        with pytest.raises(UserError, match=r"nowhere.*no such sheet.*clone of the HTNet repository"):
             released_maps.load(str(tmp_path / "nowhere"))
 
 

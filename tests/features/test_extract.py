@@ -4,12 +4,23 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from trees import write_maps
 
 from dfrnet.datasets import released_maps, synthetic
-from dfrnet.features import APEX, CENTRES, FLOWS, MAPS, SCALES, FeatureSpec, clip_features, extract, features, fitted_spec
+from dfrnet.features import (
+    APEX,
+    CENTRES,
+    FLOWS,
+    MAPS,
+    SCALES,
+    FeatureSpec,
+    clip_features,
+    extract,
+    features,
+    fitted_spec,
+)
 from dfrnet.frames import image_folder
 from dfrnet.types import Clip, UserError
+from trees import write_maps
 
 
 @pytest.fixture(scope="module")
@@ -17,8 +28,6 @@ def clip(drawn_clips):
     """The first drawn clip with its frames drawn once."""
     one = drawn_clips[0]
     return replace(one, frames=[one.frames[i] for i in range(len(one.frames))])
-
-
 
 
 @pytest.mark.parametrize("size", [8, 14, 28, 64, 128, 150])
@@ -161,7 +170,7 @@ def test_a_spec_is_a_key():
 
 
 def test_an_entry_of_ones_own_joins_by_name(monkeypatch, clip):
-    monkeypatch.setitem(FLOWS, "mine", lambda first, second: np.full((2, *first.shape), 3, np.float32))
+    monkeypatch.setitem(FLOWS, "mine", lambda first, _: np.full((2, *first.shape), 3, np.float32))
     spec = FeatureSpec(maps=("u",), flow="mine", centre="none", scale="none", size=8)
     np.testing.assert_array_equal(extract(clip.frames, spec, clip.onset, clip.apex).maps, 3)
 

@@ -4,12 +4,12 @@ import dataclasses
 
 import numpy as np
 import pytest
-from trees import separable
 
 from dfrnet.features import FeatureSpec
 from dfrnet.methods import METHODS, flat
 from dfrnet.recognizer import _as_text
 from dfrnet.types import Classifier, UserError
+from trees import separable
 
 QUICK = {"epochs": "2", "batch_size": "8", "widths": "4,6,8,10", "size": "28", "frame_size": "32"}
 every_method = pytest.mark.parametrize("name", METHODS)
@@ -72,7 +72,9 @@ def test_the_same_seed_gives_the_same_numbers(name):
 def test_classes_that_are_missing_in_training(name, present):
     method, settings, spec, x, y, groups = problem(name)
     keep = np.isin(y, present)
-    classifier = method.build(settings, spec, 3, 0).fit(x[keep], y[keep], [g for g, k in zip(groups, keep, strict=True) if k])
+    classifier = method.build(settings, spec, 3, 0).fit(
+        x[keep], y[keep], [g for g, k in zip(groups, keep, strict=True) if k]
+    )
     found = classifier.predict_proba(x)
     assert found.shape == (18, 3)
     np.testing.assert_allclose(found.sum(axis=1), 1, atol=1e-6)

@@ -40,7 +40,9 @@ def test_a_flip_mirrors_all_and_negates_u_alone():
     assert 16 <= sum(flipped) <= 48
 
 
-@pytest.mark.parametrize("names", [("u",), ("u", "strain"), ("v", "apex"), ("strain",), ("v", "strain", "u")], ids="+".join)
+@pytest.mark.parametrize(
+    "names", [("u",), ("u", "strain"), ("v", "apex"), ("strain",), ("v", "strain", "u")], ids="+".join
+)
 def test_a_flip_finds_its_maps_by_name(names):
     x = maps(32, channels=len(names))
     signs = torch.tensor([-1.0 if name == "u" else 1.0 for name in names]).view(-1, 1, 1)

@@ -8,11 +8,11 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
-from trees import separable
 
 from dfrnet.training import TrainingConfig
 from dfrnet.training.classifier import Normalise, TorchClassifier, _batches, _class_weights, _held_out, _rate
 from dfrnet.types import Classifier, TrainedInEpochs, UserError
+from trees import separable
 
 PLAIN = {"epochs": 4, "batch_size": 8, "learning_rate": 1e-2, "flip": False}
 
@@ -70,7 +70,9 @@ def test_class_weights_do_something_where_classes_are_unequal():
     x, y, groups = separable()
     keep = np.array([i for i in range(24) if y[i] == 0 or i < 9])
     chosen = [groups[i] for i in keep]
-    with_and_without = [classifier(class_weights=w).fit(x[keep], y[keep], chosen).predict_proba(x) for w in (True, False)]
+    with_and_without = [
+        classifier(class_weights=w).fit(x[keep], y[keep], chosen).predict_proba(x) for w in (True, False)
+    ]
     assert np.abs(with_and_without[0] - with_and_without[1]).max() > 1e-4
 
 
@@ -228,7 +230,9 @@ def test_choose_epoch_holds_out_whole_subjects_and_trains_on_none_of_them():
     assert len(losses) == 6
     assert losses[chosen - 1] == min(losses)
     trained = x[~held]  # the inner network's own normalisation, from its training clips alone
-    expected = ((trained - trained.mean((0, 2, 3), keepdims=True)) / trained.std((0, 2, 3), keepdims=True)).mean((1, 2, 3))
+    expected = ((trained - trained.mean((0, 2, 3), keepdims=True)) / trained.std((0, 2, 3), keepdims=True)).mean(
+        (1, 2, 3)
+    )
     assert sorted({round(v, 1) for v in met}) == sorted({round(float(v), 1) for v in expected})
     assert len(met) == 6 * len(trained)
     assert chooser.network is None

@@ -4,9 +4,9 @@ Anyone who cloned that repository has the 442 clips of MEGC2019 as onset-to-apex
 
 - ``combined_3_class2_for_optical_flow.csv``: one row a clip: dataset, sub, filename_o, label (0 negative, 1 positive,
   2 surprise), imagename.
-- ``datasets/STSNet_whole_norm_u_v_os/<sub>_<filename_o> .png`` (a space before ``.png``): 28x28, 8-bit RGB: red u, green v,
-  blue optical strain, each stretched to 0..255 within the clip, so its magnitude and its zero are lost.
-- ``datasets/combined_datasets_whole/<imagename>`` (may be absent): one face picture a clip, offered as the map ``apex``.
+- ``datasets/STSNet_whole_norm_u_v_os/<sub>_<filename_o> .png`` (a space before ``.png``): 28x28, 8-bit RGB: red u,
+  green v, blue optical strain, each stretched to 0..255 within the clip, so its magnitude and its zero are lost.
+- ``datasets/combined_datasets_whole/<imagename>`` (may be absent): one face picture a clip, offered as map ``apex``.
 """
 
 from __future__ import annotations

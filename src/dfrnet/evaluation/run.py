@@ -26,7 +26,7 @@ from dfrnet.methods import METHODS, Method, flat
 from dfrnet.types import CLASSES, Array, Clip, Fold, TrainedInEpochs, UserError, unknown_name
 
 SELECTION_MODES = ("fixed", "nested", "audit")
-"""``fixed``: the last epoch; ``nested``: chosen on held-out training subjects; ``audit``: both, and the leaky choice."""
+"""``fixed``: the last epoch; ``nested``: chosen on held-out training subjects; ``audit``: both, and the leaky one."""
 
 CONTROLS = ("constant", "svm_flow")
 
@@ -224,7 +224,7 @@ def _plain(values: dict[str, Any]) -> dict[str, Any]:
 
 
 def _try_build(method: Method, settings: Any, spec: FeatureSpec, classes: int) -> None:
-    """Build the classifier and the network once, so that a setting that cannot work fails before anything is written."""
+    """Build classifier and network once: a setting that cannot work fails before anything is written."""
     method.build(settings, spec, classes, 0)
     if method.network is not None:
         method.network(settings, spec, classes)
