@@ -7,7 +7,6 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -34,29 +33,7 @@ NEEDS = {"torch": "train", "safetensors": "train", "matplotlib": "report"}
 """Optional packages and the extra that brings them."""
 
 
-class Selection(StrEnum):
-    """See evaluate --help."""
-
-    fixed = "fixed"
-    nested = "nested"
-    audit = "audit"
-
-
-class TableFormat(StrEnum):
-    """The formats of tables."""
-
-    text = "text"
-    markdown = "markdown"
-    latex = "latex"
-    csv = "csv"
-    json = "json"
-
-
-class TextOrJson(StrEnum):
-    """The formats of short answers."""
-
-    text = "text"
-    json = "json"
+TABLE_FORMATS = "text, markdown, latex, csv or json."
 
 
 class NamesMethods(TyperCommand):
@@ -115,12 +92,12 @@ def evaluate(
     out: Annotated[Path | None, typer.Option(help="Folder of the run.  [default: runs/METHOD]")] = None,
     protocol: Annotated[str, typer.Option(help="Who is left out: loso.")] = "loso",
     selection: Annotated[
-        Selection,
+        str,
         typer.Option(
             help="Which epoch counts: the last (fixed), one chosen on held-out training subjects (nested), or both "
             "and, labelled LEAKY, the one best on the test subject (audit)."
         ),
-    ] = Selection.fixed,
+    ] = "fixed",
     seeds: Annotated[int, typer.Option(help="How many seeds.", min=1)] = 1,
     seed: Seed = 0,
     jobs: Jobs = 0,
@@ -142,7 +119,7 @@ def evaluate(
     folder = Path("runs") / method if out is None else out
     with _progress("folds") as progress:
         run = run_evaluation(
-            chosen, clips, folder, settings=settings, data=data, protocol=protocol, selection=selection.value,
+            chosen, clips, folder, settings=settings, data=data, protocol=protocol, selection=selection,
             seeds=range(seed, seed + seeds), jobs=_cores(jobs), progress=progress,
         )  # fmt: skip
     if controls:
@@ -154,7 +131,7 @@ def evaluate(
 @app.command()
 def table(
     runs: Annotated[list[Path], typer.Argument(metavar="RUN...", show_default=False)],
-    format: Annotated[TableFormat, typer.Option(help="How to print it.")] = TableFormat.text,  # noqa: A002
+    format: Annotated[str, typer.Option(help=TABLE_FORMATS)] = "text",  # noqa: A002
     selection: Annotated[str, typer.Option(help="Only these rows: fixed, nested or leaky.")] = "",
     controls: Annotated[bool, typer.Option(help="Show the runs' control rows.")] = True,
     report: Annotated[Path | None, typer.Option(help="Also write an HTML report of all runs to this file.")] = None,
@@ -169,7 +146,7 @@ def table(
 
     loaded = [load_run(path) for path in runs]
     rows = score_rows(with_controls(loaded) if controls else loaded, selection or None)
-    typer.echo(render(rows, format.value, _width()), nl=False)
+    typer.echo(render(rows, format, _width()), nl=False)
     if report is not None:
         write_report(loaded, report)
         typer.echo(f"report: {report}", err=True)
@@ -180,7 +157,7 @@ def compare(
     run_a: Annotated[Path, typer.Argument(metavar="RUN_A", show_default=False)],
     run_b: Annotated[Path, typer.Argument(metavar="RUN_B", show_default=False)],
     selection: Annotated[str, typer.Option(help="Rows to compare: fixed or nested.  [default: each run's first]")] = "",
-    format: Annotated[TextOrJson, typer.Option(help="How to print it.")] = TextOrJson.text,  # noqa: A002
+    format: Annotated[str, typer.Option(help="text or json.")] = "text",  # noqa: A002
 ) -> None:
     """Compare two runs on the same clips: paired bootstrap over subjects, permutation test, t-test.
 
@@ -190,13 +167,13 @@ def compare(
     from dfrnet.evaluation.records import load_run
 
     found = compare_runs(load_run(run_a), load_run(run_b), selection)
-    typer.echo(render_comparison(found, format.value), nl=False)
+    typer.echo(render_comparison(found, format), nl=False)
 
 
 @app.command()
 def score(
     predictions: Annotated[Path, typer.Argument(metavar="PREDICTIONS.csv", show_default=False)],
-    format: Annotated[TableFormat, typer.Option(help="How to print it.")] = TableFormat.text,  # noqa: A002
+    format: Annotated[str, typer.Option(help=TABLE_FORMATS)] = "text",  # noqa: A002
     classes: Annotated[str, typer.Option(help="The class list, comma-separated.  [default: those in the file]")] = "",
 ) -> None:
     """Score anybody's predictions: a CSV with columns truth and prediction; dataset, subject, clip optional.
@@ -207,7 +184,7 @@ def score(
     from dfrnet.evaluation.tables import render
 
     rows = score_file(predictions, tuple(classes.split(",")) if classes else None)
-    typer.echo(render(rows, format.value, _width()), nl=False)
+    typer.echo(render(rows, format, _width()), nl=False)
 
 
 @app.command(cls=NamesMethods)
@@ -238,7 +215,7 @@ def train(
 @app.command(cls=NamesMethods)
 def cost(
     methods: Annotated[list[str], typer.Argument(metavar="METHOD...", show_default=False)],
-    format: Annotated[TextOrJson, typer.Option(help="How to print it.")] = TextOrJson.text,  # noqa: A002
+    format: Annotated[str, typer.Option(help="text or json.")] = "text",  # noqa: A002
     preset: Preset = "",
     change: Set = [],  # noqa: B006
     repeats: Annotated[int, typer.Option(help="Timed calls for each thread count.", min=1)] = 50,
@@ -251,7 +228,7 @@ def cost(
 
     chosen = [_method(name) for name in methods]
     costs = [measure(one, one.configured(preset, _changes(change)), repeats=repeats) for one in chosen]
-    typer.echo(render_costs(costs, format.value, _width()), nl=False)
+    typer.echo(render_costs(costs, format, _width()), nl=False)
 
 
 def main() -> None:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from dfrnet import __version__
+from dfrnet.datasets import described
 from dfrnet.features import FeatureSpec, extract, features, fitted_spec
 from dfrnet.methods import METHODS, Method, flat
 from dfrnet.types import CLASSES, Array, Clip, Frames, UserError
@@ -89,7 +90,7 @@ def train(
     classifier: Any = method.build(settings, spec, len(CLASSES), seed)
     classifier.fit(x, y, [clip.subject for clip in clips])
     trained_on = {
-        "data": [source.partition("=")[0] for source in data],
+        "data": [described(source) for source in data],
         "clips": len(clips),
         "subjects": len({clip.subject for clip in clips}),
         "seed": seed,

@@ -13,6 +13,12 @@ DATASETS: dict[str, Callable[[str], list[Clip]]] = {
 }
 
 
+def described(source: str) -> str:
+    """What a record says of a source: where a folder lies is nobody's business, how hard the drawn faces are is."""
+    name, _, root = source.partition("=")
+    return f"{name}={root or 'default'}" if name == "synthetic" else name
+
+
 def load(sources: Sequence[str]) -> list[Clip]:
     """The clips of ``NAME=ROOT`` sources, one after the other; UserError for an unknown name or a clip found twice."""
     if not sources:

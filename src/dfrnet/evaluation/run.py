@@ -19,6 +19,7 @@ from typing import Any
 import joblib
 import numpy as np
 
+from dfrnet.datasets import described
 from dfrnet.evaluation.protocols import PROTOCOLS
 from dfrnet.evaluation.records import Run, fold_path, load_run, read_config, read_fold, write_json, write_text
 from dfrnet.features import FeatureSpec, features, fitted_spec
@@ -203,7 +204,7 @@ def _config(
     return {
         "method": method.name,
         "reference": method.reference,
-        "data": [source.partition("=")[0] for source in data],
+        "data": [described(source) for source in data],
         "protocol": protocol,
         "selection": selection,
         "seeds": list(seeds),

@@ -113,9 +113,24 @@ def _prediction(path: Path, number: int, row: dict[str, str], classes: Sequence[
     if clip and owner and not clip.startswith(f"{owner}/"):
         clip = f"{owner}/{clip}"
     return Prediction(
-        method=path.stem, seed=0, fold="", clip=clip or f"row {number}", dataset=dataset, subject=subject,
-        truth=row["truth"], label=row["prediction"], probabilities=_probabilities(path, number, row, classes),
-    )  # fmt: skip
+        method=path.stem,
+        seed=_seed(path, number, row),
+        fold="",
+        clip=clip or f"row {number}",
+        dataset=dataset,
+        subject=subject,
+        truth=row["truth"],
+        label=row["prediction"],
+        probabilities=_probabilities(path, number, row, classes),
+    )
+
+
+def _seed(path: Path, number: int, row: dict[str, str]) -> int:
+    """The optional column ``seed``: a clip may stand once for each."""
+    try:
+        return int(row.get("seed") or 0)
+    except ValueError:
+        raise UserError(f"{path}, row {number}: seed {row['seed']!r} is no whole number; correct it") from None
 
 
 def _probabilities(path: Path, number: int, row: dict[str, str], classes: Sequence[str]) -> tuple[float, ...]:
@@ -134,11 +149,11 @@ def _probabilities(path: Path, number: int, row: dict[str, str], classes: Sequen
 
 def _check_unique(path: Path, rows: Sequence[Row], predictions: Sequence[Prediction]) -> None:
     """A clip that stands twice would count twice."""
-    first: dict[str, int] = {}
+    first: dict[tuple[int, str], int] = {}
     for (number, _), p in zip(rows, predictions, strict=True):
-        if p.clip in first:
+        if (p.seed, p.clip) in first:
             raise UserError(
-                f"{path}, rows {first[p.clip]} and {number}: clip {p.clip!r} stands twice; keep one row a clip "
-                "(several seeds belong in several files)"
+                f"{path}, rows {first[p.seed, p.clip]} and {number}: clip {p.clip!r} stands twice; keep one row a clip "
+                "(several seeds want a column seed)"
             )
-        first[p.clip] = number
+        first[p.seed, p.clip] = number

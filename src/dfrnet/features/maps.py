@@ -30,7 +30,9 @@ class Movement:
 def strain(flow: Array) -> Array:
     """Optical strain, the magnitude of the infinitesimal strain tensor: flow (2, H, W) -> (H, W), >= 0, no unit.
 
-    ``sqrt(du/dx^2 + dv/dy^2 + 1/2 (du/dy + dv/dx)^2)`` (DFR-Net eq. 7; Shreve et al. 2009). Rigid translation gives 0.
+    ``sqrt((du/dx)^2 + (dv/dy)^2 + 1/2 (du/dy + dv/dx)^2)`` (Shreve et al. 2009). Any rigid motion gives 0, a small
+    rotation too. DFR-Net's eq. 7 as printed has 1/2 ((du/dy)^2 + (dv/dx)^2) for the shear, which a mere turn of the
+    head would raise.
     """
     u_y, u_x = np.gradient(flow[0])
     v_y, v_x = np.gradient(flow[1])

@@ -8,7 +8,7 @@ epochs without a validation set) the choice is a setting below, and docs/method.
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from dfrnet.features import FeatureSpec
 from dfrnet.methods.method import Method
@@ -35,10 +35,10 @@ class Settings:
     features: FeatureSpec = field(default_factory=lambda: FeatureSpec(size=128))
     inputs: str = "all"
     fusion: str = "paper"
-    attention: Literal["none", "spatial", "channel", "both"] = "both"
+    attention: str = "both"
     layers: int = 3
     widths: tuple[int, ...] = WIDTHS
-    stem: Literal["auto", "resnet", "small"] = "auto"
+    stem: str = "auto"
     dropout: float = 0.0
     training: TrainingConfig = field(default_factory=TrainingConfig)
 
@@ -92,11 +92,15 @@ def inputs(settings: Settings) -> FeatureSpec:
 
 def network(settings: Settings, features: FeatureSpec, classes: int) -> nn.Module:
     """The network for maps in the order of ``features.maps``."""
+    from dfrnet.networks.attention import ATTENTIONS
     from dfrnet.networks.dfrnet import DFRNet
     from dfrnet.networks.fusion import FUSIONS
+    from dfrnet.networks.resnet import STEMS
 
-    if settings.fusion not in FUSIONS:
-        raise unknown_name("fusion", settings.fusion, FUSIONS)
+    named = (("fusion", FUSIONS), ("attention", ATTENTIONS), ("stem", {"auto": None, **STEMS}))
+    for kind, known in named:
+        if getattr(settings, kind) not in known:
+            raise unknown_name(kind, getattr(settings, kind), known)
     branches = {
         "temporal" if name == "flow" else name: [features.maps.index(one) for one in MAPS_OF[name]]
         for name in settings.branches

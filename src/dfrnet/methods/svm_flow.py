@@ -35,8 +35,6 @@ class Settings:
 def pool(x: Array, cells: int) -> npt.NDArray[np.float64]:
     """Mean over cells: (N, C, H, W) -> (N, C * cells * cells); the side must be a multiple of ``cells``."""
     n, channels, side, _ = x.shape
-    if side % cells:
-        raise UserError(f"svm_flow: cells={cells} does not divide the maps' side of {side}; choose a divisor")
     blocks = x.reshape(n, channels, cells, side // cells, cells, side // cells)
     return np.asarray(blocks.mean(axis=(3, 5), dtype=np.float64).reshape(n, -1))
 
@@ -79,10 +77,20 @@ class PooledSVM:
         return chances
 
 
+def build(settings: Settings, inputs: FeatureSpec, classes: int, seed: int) -> PooledSVM:
+    """A fresh classifier; UserError where the cells do not divide the maps."""
+    del seed  # nothing is drawn
+    if inputs.size % settings.cells:
+        raise UserError(
+            f"svm_flow: cells={settings.cells} does not divide the maps' side of {inputs.size}; choose a divisor"
+        )
+    return PooledSVM(settings, classes)
+
+
 METHOD = Method(
     name="svm_flow",
     reference="RBF SVM (Cortes and Vapnik 1995) on pooled optical flow and strain",
     settings=Settings(),
     inputs=lambda settings: settings.features,
-    build=lambda settings, inputs, classes, seed: PooledSVM(settings, classes),  # noqa: ARG005
+    build=build,
 )

@@ -105,9 +105,12 @@ class ConcatFusion(nn.Module):
     def __init__(self, branches: Sequence[str], channels: int) -> None:
         super().__init__()
         self.branches = tuple(branches)
-        self.join = nn.Sequential(nn.Conv2d(len(self.branches) * channels, channels, 1), nn.ReLU())
+        several = len(self.branches) > 1
+        self.join = nn.Sequential(nn.Conv2d(len(self.branches) * channels, channels, 1), nn.ReLU()) if several else None
 
     def forward(self, branches: Mapping[str, Tensor]) -> Tensor:
+        if self.join is None:
+            return branches[self.branches[0]]
         joined: Tensor = self.join(torch.cat([branches[name] for name in self.branches], dim=1))
         return joined
 

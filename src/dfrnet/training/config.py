@@ -16,8 +16,9 @@ class TrainingConfig:
     classes by the inverse of their frequency. ``mixup``: alpha of the Beta distribution, 0 for none. ``average``:
     decay per step of a running average of the weights, 0 for none. Augmentation, drawn for each clip and epoch:
     ``flip`` mirrors half of the clips and negates u; ``shift`` and ``crop`` in parts of the side, ``rotate`` in
-    degrees, ``zoom`` as a part of 1; each is the largest value, drawn evenly up to it. ``held_out``: the share of
-    training subjects that ``nested`` selection sets aside, ``patience`` its epochs without a better held-out loss.
+    degrees, ``zoom`` as a part of 1; each is the largest value, drawn evenly up to it. ``held_out``: whole
+    training subjects are set aside for ``nested`` selection until they hold this share of the clips; ``patience``: its
+    epochs without a better held-out loss.
     ``threads`` of the CPU: one, so that a fold's numbers do not depend on how many folds run at once.
     """
 
