@@ -3,7 +3,8 @@
     python benchmarks/choose_settings.py svm_flow --data maps=../htnet --grid C=1,2,5 --grid gamma_scale=0.3,1
 
 For methods trained in epochs the scores and the held-out loss are also printed along the epochs. The subjects are the
-same people that LOSO tests later, so a choice made here is mildly optimistic; the `nested` row of an audit is not.
+same people that LOSO tests later, so every score with settings chosen here is mildly optimistic; the `nested` row of
+an audit too, which chooses only the epoch anew.
 """
 
 from __future__ import annotations

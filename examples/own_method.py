@@ -19,7 +19,8 @@ from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
 from dfrnet.datasets import synthetic
 from dfrnet.evaluation.run import evaluate, evaluate_controls
-from dfrnet.evaluation.tables import render, score_rows, with_controls
+from dfrnet.evaluation.scores import score_rows, with_controls
+from dfrnet.evaluation.tables import render
 from dfrnet.features import FeatureSpec
 from dfrnet.methods import METHODS, Method
 from dfrnet.methods.svm_flow import pool

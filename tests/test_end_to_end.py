@@ -12,7 +12,8 @@ from dfrnet.evaluation.records import SELECTIONS, load_run
 from dfrnet.evaluation.report import write_report
 from dfrnet.evaluation.run import evaluate, evaluate_controls
 from dfrnet.evaluation.score import score_file
-from dfrnet.evaluation.tables import render, score_rows, with_controls
+from dfrnet.evaluation.scores import score_rows, with_controls
+from dfrnet.evaluation.tables import render
 from dfrnet.methods import METHODS
 from dfrnet.recognizer import load, train
 

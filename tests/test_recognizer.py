@@ -34,7 +34,7 @@ def test_it_answers_for_frames(model, drawn_clips):
 
 
 def test_it_says_what_it_was_trained_on(model):
-    assert model.trained_on == {"data": ["synthetic"], "clips": 6, "subjects": 2, "seed": 3}
+    assert model.trained_on == {"data": ["synthetic=easy"], "clips": 6, "subjects": 2, "seed": 3}
     assert model.spec == FeatureSpec(maps=("u", "v", "strain"), size=16, frame_size=48)
 
 

@@ -142,7 +142,8 @@ def table(
     """
     from dfrnet.evaluation.records import load_run
     from dfrnet.evaluation.report import write_report
-    from dfrnet.evaluation.tables import render, score_rows, with_controls
+    from dfrnet.evaluation.scores import score_rows, with_controls
+    from dfrnet.evaluation.tables import render
 
     loaded = [load_run(path) for path in runs]
     rows = score_rows(with_controls(loaded) if controls else loaded, selection or None)
@@ -183,7 +184,10 @@ def score(
     from dfrnet.evaluation.score import score_file
     from dfrnet.evaluation.tables import render
 
-    rows = score_file(predictions, tuple(classes.split(",")) if classes else None)
+    named = tuple(name.strip() for name in classes.split(",")) if classes else None
+    if named and (len(set(named)) < len(named) or "" in named):
+        raise UserError(f"--classes {classes}: name each class once")
+    rows = score_file(predictions, named)
     typer.echo(render(rows, format, _width()), nl=False)
 
 
@@ -202,10 +206,12 @@ def train(
     Example: dfrnet train dfrnet --data synthetic --set inputs=flow --out models/flow.safetensors
     """
     from dfrnet.datasets import load
+    from dfrnet.recognizer import check_target
     from dfrnet.recognizer import train as fit
 
     chosen = _method(method)
-    settings = chosen.configured(preset, {"threads": str(_cores(jobs)), **_changes(change)} if chosen.network else {})
+    settings = chosen.configured(preset, _changes(change))
+    check_target(out)
     model = fit(chosen, load(data), settings, data=data, seed=seed, jobs=_cores(jobs))
     model.save(out)
     trained = model.trained_on
@@ -238,6 +244,10 @@ def main() -> None:
         app()
     except UserError as error:
         typer.echo(f"dfrnet: {error}", err=True)
+        sys.exit(1)
+    except OSError as error:
+        reason = error.strerror or error
+        typer.echo(f"dfrnet: {error.filename or 'a file'}: {reason}; check that it exists and may be used", err=True)
         sys.exit(1)
     except ModuleNotFoundError as error:
         if error.name not in NEEDS:
@@ -278,7 +288,8 @@ def _width() -> int:
 
 def _finish(run: Run) -> None:
     """Print the run's table and write its report."""
-    from dfrnet.evaluation.tables import render, score_rows, with_controls
+    from dfrnet.evaluation.scores import score_rows, with_controls
+    from dfrnet.evaluation.tables import render
 
     typer.echo(render(score_rows(with_controls([run])), width=_width()), nl=False)
     try:

@@ -22,7 +22,7 @@ def natural_key(path: Path) -> tuple[tuple[int, int | str], ...]:
     Digits compare as integers, the rest as text without case; the file's own name breaks ties.
     """
     parts = re.split(r"(\d+)", path.stem.lower())
-    key: list[tuple[int, int | str]] = [(0, int(p)) if p.isdigit() else (1, p) for p in parts if p]
+    key: list[tuple[int, int | str]] = [(0, int(p)) if p.isdecimal() else (1, p) for p in parts if p]
     return (*key, (2, path.name))
 
 

@@ -78,6 +78,18 @@ class Recognizer:
                 temporary.unlink()
 
 
+def check_target(path: Path) -> None:
+    """UserError where no model file can be written there: to be asked before hours of training, not after."""
+    if path.is_dir() or not path.name:
+        raise UserError(f"{path}: a folder; name a file, such as {path / 'model.safetensors'}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"{path}: cannot be written ({error.strerror}); choose another place") from None
+    if not os.access(path.parent, os.W_OK):
+        raise UserError(f"{path}: its folder cannot be written to; choose another place")
+
+
 def train(
     method: Method, clips: Sequence[Clip], settings: Any, *, data: Sequence[str] = (), seed: int = 0, jobs: int = 1
 ) -> Recognizer:
@@ -111,22 +123,25 @@ def load(path: Path) -> Recognizer:
         raise UserError(f"{path}: no such model file; make one with dfrnet train") from None
     except (SafetensorError, ValueError) as error:
         raise UserError(f"{path}: not a model file of dfrnet ({error}); make one with dfrnet train") from None
-    if record.get("format") != FORMAT or record.get("method") not in METHODS:
-        raise UserError(f"{path}: not a model file of this version of dfrnet; make one with dfrnet train")
-    method = METHODS[record["method"]]
-    changes = {name: _as_text(value) for name, value in record["settings"].items()}
-    if not torch.cuda.is_available():
-        changes["device"] = "cpu"  # wherever it was trained
-    settings = method.configured("", changes)
-    spec = FeatureSpec(**{**record["spec"], "maps": tuple(record["spec"]["maps"])})
-    classes = tuple(record["classes"])
+    try:
+        if record["format"] != FORMAT:
+            raise KeyError(record["format"])
+        method = METHODS[record["method"]]
+        changes = {name: _as_text(value) for name, value in record["settings"].items()}
+        if not torch.cuda.is_available():
+            changes["device"] = "cpu"  # wherever it was trained
+        settings = method.configured("", changes)
+        spec = FeatureSpec(**{**record["spec"], "maps": tuple(record["spec"]["maps"])})
+        classes, trained_on = tuple(record["classes"]), dict(record["trained_on"])
+    except (AttributeError, KeyError, TypeError):
+        raise UserError(f"{path}: not a model file of this version of dfrnet; make one with dfrnet train") from None
     classifier: Any = method.build(settings, spec, len(classes), 0)
     try:
         with torch.inference_mode():
             classifier.restore(tensors, channels=len(spec.maps))
     except RuntimeError:  # torch lists every tensor that does not fit
         raise UserError(f"{path}: its weights do not fit its settings; make one with dfrnet train") from None
-    return Recognizer(method.name, settings, spec, classes, record["trained_on"], classifier)
+    return Recognizer(method.name, settings, spec, classes, trained_on, classifier)
 
 
 def _as_text(value: object) -> str:

@@ -1,7 +1,7 @@
 """The values that travel through dfrnet, and the one error a user meets.
 
 A :class:`Clip` becomes :class:`Features`, a method learns from features inside each :class:`Fold`, every test clip
-yields one :class:`Prediction`. All are frozen dataclasses that check themselves when built.
+yields one :class:`Prediction`. All are frozen dataclasses; clips and features check themselves when built.
 """
 
 from __future__ import annotations
@@ -149,14 +149,12 @@ class Classifier(Protocol):
     def predict_proba(self, x: Array) -> npt.NDArray[np.float64]: ...
 
 
-class Epoch(Protocol):
+@dataclass(frozen=True)
+class Epoch:
     """One epoch of training: its number, from 1, and the mean training loss over its batches."""
 
-    @property
-    def number(self) -> int: ...
-
-    @property
-    def loss(self) -> float: ...
+    number: int
+    loss: float
 
 
 @runtime_checkable

@@ -16,7 +16,7 @@ import pytest
 from dfrnet.datasets import released_maps
 from dfrnet.evaluation.records import SELECTIONS, fold_predictions, load_run
 from dfrnet.evaluation.run import evaluate, evaluate_controls, fold_seed
-from dfrnet.evaluation.tables import score_rows
+from dfrnet.evaluation.scores import score_rows
 from dfrnet.features import FeatureSpec
 from dfrnet.methods import METHODS, Method
 from dfrnet.types import CLASSES, Clip, UserError

@@ -115,3 +115,22 @@ def test_faults_name_file_and_row(write, text, message):
 def test_missing_file(tmp_path):
     with pytest.raises(UserError, match="No such file"):
         read_predictions(tmp_path / "none.csv")
+
+
+def test_a_clip_may_stand_once_for_each_seed(write):
+    rows = score_file(write("seed,subject,clip,truth,prediction\n0,a,1,x,x\n0,b,2,y,y\n1,a,1,x,x\n1,b,2,y,x\n"))
+    assert (rows[0].n, rows[0].seeds) == (2, 2)
+    assert rows[0].accuracy == pytest.approx(0.75)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("truth,prediction,prediction\nx,x,y\n", "two columns are called 'prediction'"),
+        ("seed,truth,prediction\n0,x,y\n", "'seed' needs a column 'clip'"),
+        ("seed,clip,truth,prediction\nfirst,1,x,y\n", "row 2: seed 'first' is no whole number"),
+    ],
+)
+def test_columns_that_would_be_misread_are_refused(write, text, message):
+    with pytest.raises(UserError, match=message):
+        score_file(write(text))

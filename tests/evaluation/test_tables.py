@@ -7,8 +7,9 @@ import pytest
 
 from dfrnet.evaluation.metrics import uf1
 from dfrnet.evaluation.records import load_run
+from dfrnet.evaluation.scores import score_rows, with_controls
 from dfrnet.evaluation.statistics import run_score, subject_confusions
-from dfrnet.evaluation.tables import FORMATS, notes, render, score_rows, with_controls
+from dfrnet.evaluation.tables import FORMATS, notes, render
 from dfrnet.types import UserError
 
 
@@ -162,3 +163,29 @@ def test_unknown_format(rows):
 @pytest.mark.parametrize("name", FORMATS)
 def test_no_rows(name):
     assert render([], name).endswith("\n")
+
+
+def test_p_is_against_the_nearest_row_with_the_same_clips(tmp_path, make_run):
+    first = make_run(tmp_path / "first", method="svm_flow", epochs=0, selection="fixed")
+    other = make_run(tmp_path / "other", epochs=0, selection="fixed", subjects=("casme2/sub01", "smic/s01"))
+    second = make_run(tmp_path / "second", skill=3.0, epochs=0, selection="fixed")
+    full = [row for row in score_rows([first, other, second]) if row.data == "full"]
+    assert [row.p_above is None for row in full] == [True, True, False]
+
+
+def test_the_confusion_adds_up_to_the_clips(run):
+    for row in score_rows([run]):
+        assert sum(map(sum, row.confusion)) == pytest.approx(row.n)
+        assert [sum(line) for line in row.confusion] == pytest.approx(list(row.counts.values()))
+
+
+def test_an_unknown_selection_is_refused_even_where_every_run_has_one_row(tmp_path, make_run):
+    with pytest.raises(UserError, match="did you mean 'nested'"):
+        score_rows([make_run(tmp_path / "one", epochs=0, selection="fixed")], "nestde")
+
+
+def test_a_copy_of_a_fold_file_is_named(run):
+    original = next((run.path / "folds").glob("*.json"))
+    (run.path / "folds" / "copy.json").write_bytes(original.read_bytes())
+    with pytest.raises(UserError, match="two files hold fold"):
+        load_run(run.path)

@@ -223,7 +223,7 @@ class Watched(nn.Module):
 def test_choose_epoch_holds_out_whole_subjects_and_trains_on_none_of_them():
     x, y, groups = separable(36)
     x += (100 * np.array([int(g[-1]) for g in groups], np.float32)).reshape(-1, 1, 1, 1)  # a subject shows in the mean
-    held = _held_out(groups, y, 0.2, 0)
+    held = _held_out(groups, 0.2, 0)
     met: list[float] = []
     chooser = classifier(build=lambda: Watched(met), epochs=6, patience=6)
     chosen, losses = chooser.choose_epoch(x, y, groups)
@@ -242,7 +242,7 @@ def test_choose_epoch_holds_out_whole_subjects_and_trains_on_none_of_them():
 @pytest.mark.parametrize("share", [0.05, 0.2, 0.5, 0.9])
 def test_held_out_are_whole_subjects_and_never_all(seed, share):
     groups = [f"d/s{i}" for i, n in enumerate([1, 5, 3, 8, 2]) for _ in range(n)]
-    held = _held_out(groups, np.zeros(19, np.int64), share, seed)
+    held = _held_out(groups, share, seed)
     out, kept = ({g for g, h in zip(groups, held, strict=True) if h == side} for side in (True, False))
     assert out
     assert kept
@@ -266,7 +266,7 @@ def test_choose_epoch_needs_two_subjects():
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a CUDA device here")
 def test_cuda_without_cuda_is_a_sentence():
-    with pytest.raises(UserError, match=r"device=cuda: this torch sees no CUDA device; leave the setting out"):
+    with pytest.raises(UserError, match=r"device=cuda: this torch sees no such CUDA device; leave the setting out"):
         classifier(device="cuda")
 
 
@@ -281,3 +281,19 @@ def test_restore_gives_the_same_answers():
     other = classifier(seed=5)
     other.restore(trained.network.state_dict(), channels=3)
     np.testing.assert_array_equal(other.predict_proba(x), trained.predict_proba(x))
+
+
+def test_a_diverged_training_is_said_and_not_scored_as_the_first_class():
+    x, y, groups = separable()
+    config = TrainingConfig(epochs=1, batch_size=8, learning_rate=float("inf"), flip=False)
+    flat = x[0].size
+    classifier = TorchClassifier(lambda: nn.Sequential(nn.Flatten(), nn.Linear(flat, 3)), ("u",), 3, config, 0)
+    classifier.fit(x, y, groups)
+    with pytest.raises(UserError, match="diverged"):
+        classifier.predict_proba(x)
+
+
+@pytest.mark.parametrize("device", ["cuda:99", "mps", "meta", "nonsense"])
+def test_a_device_that_is_not_there_is_one_sentence(device):
+    with pytest.raises(UserError, match=f"device={device}"):
+        TorchClassifier(lambda: nn.Flatten(), ("u",), 3, TrainingConfig(device=device), 0)

@@ -38,11 +38,12 @@ def load(root: str) -> list[Clip]:
             "%s: face pictures found and offered as the map 'apex'; for SMIC they show the last frame, not the apex",
             folder / APEX_FOLDER,
         )
-    clips = [_clip(folder, number, row, flows, apexes) for number, row in enumerate(rows, start=2)]
-    if len({clip.id for clip in clips}) < len(clips):
-        ids = [clip.id for clip in clips]
-        twice = next(i for i, one in enumerate(ids) if one in ids[:i])
-        raise UserError(f"{folder / SHEET}, row {twice + 2}: clip {ids[twice]} is listed twice; remove one of them")
+    clips = [_clip(folder, number, row, flows, apexes) for number, row in rows.items()]
+    first: dict[str, int] = {}
+    for number, clip in zip(rows, clips, strict=True):
+        if clip.id in first:
+            raise UserError(f"{folder / SHEET}, rows {first[clip.id]} and {number}: clip {clip.id} twice; remove one")
+        first[clip.id] = number
     return clips
 
 
@@ -70,24 +71,30 @@ def _clip(folder: Path, number: int, row: dict[str, str], flows: dict[str, Path]
     )
 
 
-def _read_sheet(path: Path) -> list[dict[str, str]]:
+def _read_sheet(path: Path) -> dict[int, dict[str, str]]:
+    """The rows that are not blank, by their number in the file."""
     if not path.is_file():
         raise UserError(f"{path}: no such sheet; --data maps=PATH wants the folder of a clone of the HTNet repository")
     try:
         text = path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError:
         raise UserError(f"{path}: not UTF-8 text; restore the sheet from the clone") from None
-    reader = csv.DictReader(io.StringIO(text))
+    reader = csv.DictReader(io.StringIO(text), restkey="more")
     missing = [column for column in COLUMNS if column not in (reader.fieldnames or ())]
     if missing:
         raise UserError(
             f"{path}: column {', '.join(missing)} is missing (it has {', '.join(reader.fieldnames or ())}); "
             "restore the sheet from the clone"
         )
-    rows = [row for row in reader if any((value or "").strip() for value in row.values())]
-    short = next((i for i, row in enumerate(rows, start=2) if any(row[column] is None for column in COLUMNS)), None)
-    if short is not None:
-        raise UserError(f"{path}, row {short}: it has too few cells; restore the sheet from the clone")
+    rows: dict[int, dict[str, str]] = {}
+    for row in reader:
+        filled = [column for column in COLUMNS if (row[column] or "").strip()]
+        if filled and len(filled) < len(COLUMNS):
+            raise UserError(
+                f"{path}, row {reader.line_num}: one of {', '.join(COLUMNS)} is empty; restore the sheet from the clone"
+            )
+        if filled:
+            rows[reader.line_num] = row
     if not rows:
         raise UserError(f"{path}: no clip in it; restore the sheet from the clone")
     return rows

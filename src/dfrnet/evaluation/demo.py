@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from pathlib import Path
 
@@ -9,6 +10,8 @@ from dfrnet.datasets import synthetic
 from dfrnet.evaluation.records import Run
 from dfrnet.evaluation.run import evaluate, evaluate_controls
 from dfrnet.methods import METHODS
+
+log = logging.getLogger(__name__)
 
 SUBJECTS, CLIPS_PER_SUBJECT = 8, 12
 SETTINGS = {
@@ -35,5 +38,6 @@ def demo(out: Path, *, seed: int = 0, jobs: int = 1, progress: Callable[[int, in
         method, clips, out, settings=settings, data=["synthetic"], selection="audit", seeds=[seed], jobs=jobs,
         progress=progress,
     )  # fmt: skip
-    evaluate_controls(out, clips, data=["synthetic"], jobs=jobs)
+    for reason in evaluate_controls(out, clips, data=["synthetic"], jobs=jobs):
+        log.warning("no control row, %s", reason)
     return run

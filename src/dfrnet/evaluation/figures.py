@@ -13,7 +13,7 @@ import numpy as np
 
 from dfrnet.evaluation.metrics import Counts
 from dfrnet.evaluation.records import FoldRecord
-from dfrnet.evaluation.tables import FULL, ScoreRow
+from dfrnet.evaluation.scores import FULL, ScoreRow
 from dfrnet.types import Prediction, UserError
 
 if TYPE_CHECKING:

@@ -24,6 +24,9 @@ import numpy as np
 
 from dfrnet.types import Prediction, UserError
 
+CONTROLS = ("constant", "svm_flow")
+"""Methods that every result should beat; an evaluation leaves their runs in ``RUN/controls/``."""
+
 SELECTIONS = ("fixed", "nested", "leaky")
 """How the epoch is chosen: the last one; on held-out training subjects; on the test subject, to show what that adds."""
 
@@ -53,7 +56,7 @@ class Run:
     @property
     def name(self) -> str:
         """The folder's name."""
-        return self.path.name
+        return self.path.resolve().name
 
     @property
     def method(self) -> str:
@@ -74,6 +77,11 @@ class Run:
     def complete(self) -> bool:
         """Whether every fold of every seed is finished."""
         return len(self.folds) == int(self.config["folds"]) * len(self.seeds)
+
+    @property
+    def in_epochs(self) -> bool:
+        """Whether the method is trained in epochs, so that there is something to choose."""
+        return any(record.history.get("loss") for record in self.folds)
 
     @property
     def selections(self) -> tuple[str, ...]:
@@ -123,6 +131,7 @@ def write_text(path: Path, text: str) -> None:
     """Write the file whole or not at all: to a temporary file beside it, then renamed."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
         temporary.write_text(text, encoding="utf-8", newline="")
         temporary.replace(path)
     except OSError as error:
@@ -141,10 +150,11 @@ def read_json(path: Path) -> Any:
     """The file's value; UserError where it is missing or damaged."""
     try:
         return json.loads(path.read_text(encoding="utf-8"))
-    except OSError:
-        raise UserError(f"{path}: no such file; is this the folder of a run?") from None
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read ({error.strerror}); is this the folder of a run?") from None
     except ValueError as error:
-        raise UserError(f"{path}: damaged ({error}); delete it and run the same command again") from None
+        remedy = "restore it, or choose another --out" if path.name == "run.json" else "delete it and run again"
+        raise UserError(f"{path}: damaged ({error}); {remedy}") from None
 
 
 def read_config(run: Path) -> dict[str, Any]:
@@ -186,4 +196,9 @@ def load_run(path: Path) -> Run:
     folds = [read_fold(file) for file in sorted((path / "folds").glob("*.json"))]
     if not folds:
         raise UserError(f"{path}: no fold is finished yet; run the same evaluate command again to go on")
+    seen: set[tuple[int, str]] = set()
+    for one in folds:
+        if (one.seed, one.fold) in seen:
+            raise UserError(f"{path}: two files hold fold {one.fold} of seed {one.seed}; remove the copy")
+        seen.add((one.seed, one.fold))
     return Run(path, config, tuple(sorted(folds, key=lambda record: (record.seed, record.fold))))

@@ -5,15 +5,15 @@ from __future__ import annotations
 import base64
 import html
 import json
-import os
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from dfrnet.evaluation import figures
-from dfrnet.evaluation.records import Run
+from dfrnet.evaluation.records import CONTROLS, Run, write_text
+from dfrnet.evaluation.scores import FULL, ScoreRow, data_subsets, score_rows, subset, with_controls
 from dfrnet.evaluation.statistics import Comparison, Difference, compare_paired, holm, subject_confusions
-from dfrnet.evaluation.tables import CONTROLS, FULL, ScoreRow, data_subsets, notes, score_rows, subset, with_controls
+from dfrnet.evaluation.tables import notes
 from dfrnet.types import Prediction, UserError
 
 READING = (
@@ -32,7 +32,7 @@ READING = (
 STYLE = """
 :root{color-scheme:light dark;--ink:#1b1b1b;--quiet:#666;--line:#ccc;--page:#fff;--soft:#f4f4f4}
 @media(prefers-color-scheme:dark){:root{--ink:#e8e8e8;--quiet:#a5a5a5;--line:#444;--page:#161616;--soft:#232323}}
-body{font:16px/1.5 system-ui,sans-serif;color:var(--ink);background:var(--page);max-width:64rem;margin:2rem auto;
+body{font:16px/1.5 system-ui,sans-serif;color:var(--ink);background:var(--page);max-width:84rem;margin:2rem auto;
 padding:0 1rem}
 h1{font-size:1.7rem;margin-bottom:.2rem}h2{font-size:1.2rem;margin-top:2.4rem}
 .scroll{overflow-x:auto}table{border-collapse:collapse;font-size:.88rem;font-variant-numeric:tabular-nums}
@@ -56,13 +56,9 @@ def write_report(runs: Sequence[Run], path: Path) -> None:
     UserError where matplotlib is missing or ``path`` cannot be written.
     """
     text = report_html(runs)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary.write_text(text, encoding="utf-8")
-        temporary.replace(path)
-    except OSError as error:
-        raise UserError(f"{path}: cannot be written ({error.strerror}); choose another place") from None
+    if path.is_dir():
+        raise UserError(f"{path}: a folder; name a file, such as {path / 'report.html'}")
+    write_text(path, text)
 
 
 def report_html(runs: Sequence[Run]) -> str:

@@ -6,6 +6,7 @@ import csv
 import dataclasses
 import hashlib
 import io
+import logging
 import os
 import platform
 import subprocess
@@ -21,7 +22,7 @@ import numpy as np
 
 from dfrnet.datasets import described
 from dfrnet.evaluation.protocols import PROTOCOLS
-from dfrnet.evaluation.records import Run, fold_path, load_run, read_config, read_fold, write_json, write_text
+from dfrnet.evaluation.records import CONTROLS, Run, fold_path, load_run, read_config, read_fold, write_json, write_text
 from dfrnet.features import FeatureSpec, features, fitted_spec
 from dfrnet.methods import METHODS, Method, flat
 from dfrnet.types import CLASSES, Array, Clip, Fold, TrainedInEpochs, UserError, unknown_name
@@ -29,7 +30,7 @@ from dfrnet.types import CLASSES, Array, Clip, Fold, TrainedInEpochs, UserError,
 SELECTION_MODES = ("fixed", "nested", "audit")
 """``fixed``: the last epoch; ``nested``: chosen on held-out training subjects; ``audit``: both, and the leaky one."""
 
-CONTROLS = ("constant", "svm_flow")
+log = logging.getLogger(__name__)
 
 IDENTITY = ("method", "settings", "features", "data", "clips_sha256", "classes", "protocol", "selection", "seeds")
 """What must agree for a run to be gone on with; versions are recorded beside it."""
@@ -39,7 +40,7 @@ IDENTITY = ("method", "settings", "features", "data", "clips_sha256", "classes",
 class Task:
     """One fold of one seed: all that a worker process needs besides the features."""
 
-    method: str
+    method: Method
     settings: Any
     spec: FeatureSpec
     classes: tuple[str, ...]
@@ -74,22 +75,23 @@ def evaluate(
     config = _config(method, settings, spec, clips, data, classes, protocol, selection, seeds, len(folds))
     _check_folder(out, config)
     tasks = [
-        Task(method.name, settings, spec, classes, selection, seed, fold)
+        Task(method, settings, spec, classes, selection, seed, fold)
         for seed in seeds
         for fold in folds
-        if not _finished(fold_path(out, fold.name, seed))
+        if not _finished(fold_path(out, fold.name, seed), fold.name)
     ]
     total = len(folds) * len(seeds)
     if progress:
         progress(total - len(tasks), total)
     if tasks:
         # Before the folder appears: what cannot run leaves none behind that the mended command would trip over.
-        x = features(clips, spec, jobs)
         _try_build(method, settings, spec, len(classes))
+        x = features(clips, spec, jobs)
         _create_folder(out, config)
         with joblib.parallel_config(backend="loky", inner_max_num_threads=1):
             parallel = joblib.Parallel(n_jobs=jobs, return_as="generator_unordered")
-            work = parallel(joblib.delayed(_run_and_store)(task, x, clip_table(clips), out) for task in tasks)
+            table = clip_table(clips)
+            work = parallel(joblib.delayed(_run_and_store)(task, x, table, out) for task in tasks)
             for done, _ in enumerate(work, start=total - len(tasks) + 1):
                 if progress:
                     progress(done, total)
@@ -105,8 +107,9 @@ def evaluate_controls(run: Path, clips: Sequence[Clip], *, jobs: int = 1, **same
     itself gets only the other one.
     """
     reasons = []
+    own = read_config(run)["method"]
     for name in CONTROLS:
-        if name == load_run(run).method:
+        if name == own:
             continue
         try:
             evaluate(METHODS[name], clips, run / "controls" / name, jobs=jobs, **same)
@@ -124,9 +127,7 @@ def run_fold(task: Task, x: Array, table: Sequence[dict[str, str]]) -> dict[str,
     train, test = list(task.fold.train), list(task.fold.test)
     y = np.array([task.classes.index(table[i]["truth"]) for i in train], dtype=np.int64)
     groups = [table[i]["subject"] for i in train]
-    classifier = METHODS[task.method].build(
-        task.settings, task.spec, len(task.classes), fold_seed(task.seed, task.fold.name)
-    )
+    classifier = task.method.build(task.settings, task.spec, len(task.classes), fold_seed(task.seed, task.fold.name))
     epochs: list[Any] = []
     history: dict[str, list[float]] = {}
     chosen: int | None = None
@@ -185,7 +186,11 @@ def _checked(clips: Sequence[Clip], classes: tuple[str, ...], protocol: str, sel
     strange = next((clip for clip in clips if clip.label not in classes), None)
     if strange is not None:
         raise UserError(f"clip {strange.id}: its label {strange.label!r} is none of the classes {', '.join(classes)}")
-    return PROTOCOLS[protocol](clips)
+    folds = PROTOCOLS[protocol](clips)
+    for fold in folds:
+        if {clips[i].subject for i in fold.train} & {clips[i].subject for i in fold.test}:
+            raise ValueError(f"protocol {protocol}: fold {fold.name} trains on a subject that it tests")
+    return folds
 
 
 def _config(
@@ -235,7 +240,10 @@ def _check_folder(out: Path, config: dict[str, Any]) -> None:
     """UserError unless ``out`` is new, empty or the folder of this very run."""
     record = out / "run.json"
     if record.exists():
-        _compare_configs(out, read_config(out), config)
+        old = read_config(out)
+        _compare_configs(out, old, config)
+        if old.get("versions") != config["versions"]:
+            log.warning("%s: was begun with other package versions; its record keeps naming those", out)
     elif out.is_file() or (out.is_dir() and any(not _harmless(entry) for entry in out.iterdir())):
         raise UserError(f"{out}: exists and is not the folder of a run; choose another --out, nothing was changed")
 
@@ -263,7 +271,9 @@ def _compare_configs(out: Path, old: dict[str, Any], new: dict[str, Any]) -> Non
         before, now = old.get(key), new[key]
         if before == now:
             continue
-        if isinstance(before, dict):
+        if key == "clips_sha256":
+            differences.append(f"the clips or their labels differ ({old.get('clips')} then, {new['clips']} now)")
+        elif isinstance(before, dict):
             pairs = [(f"{name}", before.get(name), now.get(name)) for name in sorted({*before, *now})]
             differences += [f"{name} was {a} and is now {b}" for name, a, b in pairs if a != b]
         else:
@@ -275,8 +285,13 @@ def _compare_configs(out: Path, old: dict[str, Any], new: dict[str, Any]) -> Non
         )
 
 
-def _finished(path: Path) -> bool:
-    return path.exists() and bool(read_fold(path).probabilities)
+def _finished(path: Path, fold: str) -> bool:
+    if not path.exists():
+        return False
+    found = read_fold(path).fold
+    if found != fold:
+        raise UserError(f"{path}: holds fold {found}, not {fold}; move it away and run again")
+    return True
 
 
 def _run_and_store(task: Task, x: Array, table: Sequence[dict[str, str]], out: Path) -> None:
@@ -298,8 +313,10 @@ def _git_commit() -> str | None:
     here = Path(__file__).parent
     try:
         environment = {**os.environ, "GIT_OPTIONAL_LOCKS": "0"}
-        asked = [["rev-parse", "--short=12", "HEAD"], ["status", "--porcelain", "--untracked-files=no", "."]]
-        commit, changes = (
+        # First whether this very file belongs to the checkout around it: an installed package does not.
+        tracked = ["ls-files", "--error-unmatch", Path(__file__).name]
+        asked = [tracked, ["rev-parse", "--short=12", "HEAD"], ["status", "--porcelain", "--untracked-files=no", "."]]
+        _, commit, changes = (
             subprocess.run(
                 ["git", *words], cwd=here, env=environment, capture_output=True, text=True, check=True, timeout=10
             ).stdout.strip()

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from dfrnet.evaluation.tables import GIVEN, ScoreRow, data_subsets, score_row, subset
+from dfrnet.evaluation.scores import GIVEN, ScoreRow, data_subsets, score_row, subset
 from dfrnet.types import Prediction, UserError
 
 REQUIRED = ("truth", "prediction")
@@ -96,6 +96,11 @@ def _read_rows(path: Path) -> list[Row]:
 
 
 def _check_columns(path: Path, names: Sequence[str]) -> None:
+    twice = next((name for name in names if name and names.count(name) > 1), None)
+    if twice is not None:
+        raise UserError(f"{path}: two columns are called {twice!r}; rename one")
+    if "seed" in names and "clip" not in names:
+        raise UserError(f"{path}: a column 'seed' needs a column 'clip', to tell which rows are one clip; add it")
     for column in REQUIRED:
         if column in names:
             continue

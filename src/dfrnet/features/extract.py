@@ -50,6 +50,8 @@ class FeatureSpec:
                     raise unknown_name(kind, name, known)
         if not self.maps:
             raise UserError(f"maps: name at least one of {', '.join(MAPS)}")
+        if len(set(self.maps)) < len(self.maps):
+            raise UserError(f"maps={','.join(self.maps)}: each map at most once")
         if not 8 <= self.size <= 1024 or not 16 <= self.frame_size <= 1024:
             raise UserError(f"size {self.size} and frame_size {self.frame_size} must lie in 8..1024 and 16..1024")
 

@@ -67,8 +67,9 @@ def remove_head_motion(flow: Array, centre: str) -> Array:
 def scale_per_clip(maps: Mapping[str, Array]) -> dict[str, Array]:
     """Divide motion by the clip's own robust maximum: the 99th percentile of the absolute values.
 
-    u and v share one scale, so that their directions stay; strain and difference have their own; the apex picture
-    stays as it is. How strongly a person moves is personal, where and in which direction is the expression.
+    u and v share one scale, so that their directions stay (ready-made maps were each stretched before); strain and
+    difference have their own; the apex picture stays as it is. How strongly a person moves is personal, where and in
+    which direction is the expression.
     """
     groups = (("u", "v"), ("strain",), ("difference",))
     scaled = dict(maps)

@@ -46,6 +46,8 @@ class Settings:
         for name in self.branches:
             if name not in MAPS_OF:
                 raise unknown_name("input", name, ("all", *MAPS_OF))
+        if self.features.maps != FeatureSpec().maps:
+            raise UserError("dfrnet takes its maps from its inputs; use --set inputs=... instead of maps")
         if len(set(self.branches)) < len(self.branches):
             raise UserError(f"inputs={self.inputs}: each input at most once")
         if not 1 <= self.layers <= len(self.widths):

@@ -40,7 +40,7 @@ def pool(x: Array, cells: int) -> npt.NDArray[np.float64]:
 
 
 class PooledSVM:
-    """Pooled maps -> standardised -> SVC; a score for each class (one against the rest) becomes a softmax.
+    """Pooled maps -> standardised -> SVC; a score for each class (from votes of one against one) becomes a softmax.
 
     Those probabilities rank the classes; they are not calibrated.
     """
@@ -57,7 +57,7 @@ class PooledSVM:
 
         del groups
         inputs = pool(x, self.settings.cells)
-        self.known = np.unique(y)
+        self.known, self.pipeline = np.unique(y), None
         if len(self.known) > 1:  # an SVM needs two classes; with one there is nothing to learn
             gamma = self.settings.gamma_scale / inputs.shape[1]
             svc = SVC(C=self.settings.C, gamma=gamma, class_weight="balanced", decision_function_shape="ovr")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -15,7 +14,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from dfrnet.training.augment import augment
 from dfrnet.training.config import TrainingConfig
-from dfrnet.types import Array, UserError
+from dfrnet.types import Array, Epoch, UserError
 
 Labels = npt.NDArray[np.int64]
 Probabilities = npt.NDArray[np.float64]
@@ -41,14 +40,6 @@ class Normalise(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         return (x - self.mean) / self.std
-
-
-@dataclass(frozen=True)
-class Epoch:
-    """One epoch of training: its number from 1, and the mean training loss over its batches."""
-
-    number: int
-    loss: float
 
 
 class TorchClassifier:
@@ -103,6 +94,11 @@ class TorchClassifier:
         with torch.inference_mode():
             parts = torch.split(torch.from_numpy(x), 256)
             logits = torch.cat([self._logits(self.network, part.to(self.device)) for part in parts])
+        if not bool(torch.isfinite(logits).all()):
+            # Otherwise the first class, the commonest, would count as its answer.
+            raise UserError(
+                "the training diverged, the network answers NaN; lower learning_rate or use precision=float32"
+            )
         return np.asarray(logits.double().softmax(dim=1).cpu().numpy())
 
     def choose_epoch(self, x: Array, y: Labels, groups: Sequence[str]) -> tuple[int, list[float]]:
@@ -111,7 +107,7 @@ class TorchClassifier:
         A fresh network is trained on the other training subjects until the held-out loss has not improved for
         ``patience`` epochs (paper 4.2, which leaves open whose clips validate; here never the test subject's).
         """
-        held = _held_out(groups, y, self.config.held_out, self.seed)
+        held = _held_out(groups, self.config.held_out, self.seed)
         inner = TorchClassifier(self.build, self.names, self.classes, self.config, self.seed)
         losses: list[float] = []
         for epoch in inner.epochs(x[~held], y[~held], [g for g, out in zip(groups, held, strict=True) if not out]):
@@ -183,12 +179,17 @@ class TorchClassifier:
 
 
 def _device(name: str) -> torch.device:
-    if name == "cuda" and not torch.cuda.is_available():
-        raise UserError("device=cuda: this torch sees no CUDA device; leave the setting out to train on the CPU")
     try:
-        return torch.device(name)
+        device = torch.device(name)
     except RuntimeError:
-        raise UserError(f"device={name}: no such device; use cpu or cuda") from None
+        device = torch.device("meta")
+    if device.type not in ("cpu", "cuda"):
+        raise UserError(f"device={name}: no such device; use cpu or cuda")
+    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
+        raise UserError(
+            f"device={name}: this torch sees no such CUDA device; leave the setting out to train on the CPU"
+        )
+    return device
 
 
 def _class_weights(labels: Tensor, classes: int) -> Tensor:
@@ -214,14 +215,14 @@ def _batches(n: int, size: int, generator: torch.Generator) -> list[Tensor]:
     return batches
 
 
-def _held_out(groups: Sequence[str], y: Labels, share: float, seed: int) -> npt.NDArray[np.bool_]:
+def _held_out(groups: Sequence[str], share: float, seed: int) -> npt.NDArray[np.bool_]:
     """Marks the clips of randomly drawn training subjects until ``share`` of the clips is reached."""
     subjects = sorted(set(groups))
     if len(subjects) < 2:
         raise UserError("nested selection needs at least two training subjects; use --selection fixed")
     order = np.random.default_rng(seed).permutation(len(subjects))
     of_clip = np.array(groups)
-    held = np.zeros(len(y), dtype=bool)
+    held = np.zeros(len(groups), dtype=bool)
     for position in order[:-1]:
         held |= of_clip == subjects[position]
         if held.mean() >= share:
