@@ -13,6 +13,7 @@ import pytest
 from dfrnet import __version__, cli
 from dfrnet.datasets import released_maps
 from dfrnet.evaluation.records import load_run
+from dfrnet.evaluation.tables import FORMATS
 from dfrnet.methods import METHODS
 from trees import tree_state, write_maps, write_png
 
@@ -164,7 +165,7 @@ def test_table_as_json_keeps_its_contract(dfrnet, run):
     assert low <= full["tiny", "fixed"]["uf1"] <= high
 
 
-@pytest.mark.parametrize("form", [f.value for f in cli.TableFormat])
+@pytest.mark.parametrize("form", list(FORMATS))
 def test_table_in_every_format(dfrnet, run, form):
     answer = dfrnet("table", run, "--format", form)
     assert answer.status == 0
@@ -262,8 +263,7 @@ def test_a_mistake_is_one_sentence(dfrnet, tmp_path, case):
 
 @pytest.mark.parametrize(
     "words",
-    [[], ["evaluate"], ["evaluate", "dfrnet"], ["evalute", "dfrnet"], ["table"], ["score", "a.csv", "--format", "xml"],
-     ["evaluate", "dfrnet", "--data", "synthetic", "--selection", "best"], ["evaluate", "dfrnet", "--jobs", "two"],
+    [[], ["evaluate"], ["evaluate", "dfrnet"], ["evalute", "dfrnet"], ["table"], ["evaluate", "dfrnet", "--jobs", "two"],
      ["evaluate", "dfrnet", "--data", "synthetic", "--seeds", "0"], ["compare", "one"],
      ["evaluate", "dfrnet", "--data", "synthetic", "--out", "a", "--speed", "9"]],
     ids=lambda words: " ".join(words) or "nothing",
@@ -274,6 +274,19 @@ def test_wrong_usage_is_status_2_without_a_traceback(dfrnet, tmp_path, words):
     assert "Usage" in answer.out + answer.err
     assert "Traceback" not in answer.err
     assert not list(tmp_path.iterdir())
+
+
+def test_an_unknown_word_for_an_option_offers_the_closest(dfrnet, tmp_path):
+    (tmp_path / "a.csv").write_text("truth,prediction\nx,x\n")
+    assert "text, markdown, latex, csv, json" in dfrnet("score", "a.csv", "--format", "xml").sentence()
+    said = dfrnet("evaluate", "constant", "--data", "synthetic", "--selection", "nestd").sentence()
+    assert "unknown selection 'nestd'; did you mean 'nested'?" in said
+
+
+def test_a_model_that_cannot_be_written_is_said_before_the_training(dfrnet, tmp_path):
+    (tmp_path / "models").mkdir()
+    said = dfrnet("train", "dfrnet", "--data", "synthetic", "--out", "models").sentence()
+    assert "models: a folder; name a file" in said
 
 
 def test_a_map_that_does_not_decode(dfrnet, tmp_path):
@@ -355,7 +368,7 @@ def test_leaky_rows_are_not_compared(dfrnet, run):
 
 
 def test_an_unknown_selection_of_a_table(dfrnet, run):
-    assert "only fixed, nested, leaky" in dfrnet("table", run, "--selection", "best").sentence()
+    assert "unknown selection 'best'; did you mean 'nested'" in dfrnet("table", run, "--selection", "best").sentence()
 
 
 def test_one_subject_is_too_few(dfrnet, tmp_path):

@@ -77,7 +77,7 @@ def test_the_report_opens_offline(run):
 
 def test_it_is_compared_with_its_control(run):
     control = load_run(run.path / "controls" / "svm_flow")
-    _, _, compared = compare_runs(run, control)
+    compared = compare_runs(run, control).comparison
     assert compared.n == 18
     assert compared.uf1.value == pytest.approx(compared.uf1.a - compared.uf1.b)
 

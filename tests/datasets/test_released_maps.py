@@ -88,7 +88,7 @@ def test_a_clip_listed_twice_is_named(maps_root):
 
 def test_a_short_row_is_named(maps_root):
     edit(maps_root, lambda header, rows: [header, rows[0], rows[1][:2]])
-    with pytest.raises(UserError, match="row 3: one of .* is empty"):
+    with pytest.raises(UserError, match=r"row 3: one of .* is empty"):
         released_maps.load(str(maps_root))
 
 
@@ -182,5 +182,5 @@ def test_the_real_clone(shared):
 
 def test_blank_rows_are_passed_over_and_do_not_shift_the_row_numbers(maps_root):
     edit(maps_root, lambda header, rows: [header, [""] * 9, rows[0], ["", "sub02", "EP02_02f", "1"]])
-    with pytest.raises(UserError, match="row 4: one of .* is empty"):
+    with pytest.raises(UserError, match=r"row 4: one of .* is empty"):
         released_maps.load(str(maps_root))

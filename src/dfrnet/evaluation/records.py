@@ -151,7 +151,8 @@ def read_json(path: Path) -> Any:
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
-        raise UserError(f"{path}: cannot be read ({error.strerror}); is this the folder of a run?") from None
+        problem = "no such file" if isinstance(error, FileNotFoundError) else f"cannot be read ({error.strerror})"
+        raise UserError(f"{path}: {problem}; is this the folder of a run?") from None
     except ValueError as error:
         remedy = "restore it, or choose another --out" if path.name == "run.json" else "delete it and run again"
         raise UserError(f"{path}: damaged ({error}); {remedy}") from None
