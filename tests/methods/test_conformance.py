@@ -148,7 +148,6 @@ def test_presets_and_changes_add_up():
         ("dfrnet", ("flip", "yes"), "--set flip=yes: write true or false"),
         ("dfrnet", ("widths", "8,x"), "--set widths=x: that is not a whole number"),
         ("dfrnet", ("schedule", "cosin"), "unknown value for schedule 'cosin'; did you mean 'cosine'"),
-        ("dfrnet", ("schedule", "cosin"), "unknown value for schedule 'cosin'; did you mean 'cosine'"),
         ("dfrnet", ("inputs", "flow+apex"), "unknown input 'apex'; .*all, spatial, differential, flow"),
         ("dfrnet", ("inputs", "flow+flow"), "inputs=flow.flow: each input at most once"),
         ("dfrnet", ("layers", "5"), "layers=5: it must lie in 1..4"),
