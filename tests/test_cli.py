@@ -263,7 +263,8 @@ def test_a_mistake_is_one_sentence(dfrnet, tmp_path, case):
 
 @pytest.mark.parametrize(
     "words",
-    [[], ["evaluate"], ["evaluate", "dfrnet"], ["evalute", "dfrnet"], ["table"], ["evaluate", "dfrnet", "--jobs", "two"],
+    [[], ["evaluate"], ["evaluate", "dfrnet"], ["evalute", "dfrnet"], ["table"],
+     ["evaluate", "dfrnet", "--jobs", "two"],
      ["evaluate", "dfrnet", "--data", "synthetic", "--seeds", "0"], ["compare", "one"],
      ["evaluate", "dfrnet", "--data", "synthetic", "--out", "a", "--speed", "9"]],
     ids=lambda words: " ".join(words) or "nothing",
