@@ -44,7 +44,11 @@ class NamesMethods(TyperCommand):
         from dfrnet.methods import METHODS
 
         methods = "; ".join(f"{name} ({method.reference})" for name, method in METHODS.items())
-        self.epilog = f"Methods: {methods}. Data sets: {', '.join(DATASETS)}."
+        presets = ", ".join(f"{name}: {', '.join(m.presets)}" for name, m in METHODS.items() if m.presets)
+        self.epilog = (
+            f"Methods: {methods}. Presets: {presets}. Data sets: {', '.join(DATASETS)}. "
+            "An unknown --set name prints all settings of the method."
+        )
         super().format_help(ctx, formatter)
 
 
@@ -54,7 +58,7 @@ Data = Annotated[
 Set = Annotated[list[str], typer.Option("--set", metavar="NAME=VALUE", help="Change a setting; may be given again.")]
 Preset = Annotated[str, typer.Option(help="Start from a named set of settings, such as 'paper'.")]
 Jobs = Annotated[int, typer.Option(help="Processes at once; 0 for one a core.", min=0)]
-Seed = Annotated[int, typer.Option(help="Seed of the (first) run.", min=0)]
+Seed = Annotated[int, typer.Option(help="Seed, of the first run where there are several.", min=0)]
 
 
 @app.callback(invoke_without_command=True)

@@ -51,8 +51,7 @@ class Recognizer:
 
     def save(self, path: Path) -> None:
         """Write one safetensors file, whole or not at all."""
-        from safetensors import SafetensorError
-        from safetensors.torch import save_file
+        from safetensors.torch import save
 
         network = self.classifier.network
         assert network is not None
@@ -69,9 +68,9 @@ class Recognizer:
         tensors = {name: tensor.contiguous() for name, tensor in network.state_dict().items()}
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            save_file(tensors, temporary, metadata={"dfrnet": json.dumps(record)})
+            temporary.write_bytes(save(tensors, metadata={"dfrnet": json.dumps(record)}))
             temporary.replace(path)
-        except (OSError, SafetensorError) as error:
+        except OSError as error:
             raise UserError(f"{path}: cannot be written ({error}); choose another place") from None
         finally:
             with suppress(OSError):

@@ -179,3 +179,19 @@ def test_clips_of_other_sizes_share_an_array(drawn_clips):
     small = [np.ascontiguousarray(drawn_clips[0].frames[i][::2, ::3]) for i in range(3)]
     other = Clip("d/s/c", "d", "d/s", "positive", small, 0, 1, 2)
     assert features([drawn_clips[0], other], FeatureSpec(size=16)).shape == (2, 3, 16, 16)
+
+
+@pytest.mark.parametrize(
+    ("frames", "onset", "apex", "message"),
+    [
+        ([np.zeros((8, 8), np.uint8)] * 3, 2, 1, "onset 2 and apex 1 must be in order and within the 3 frames"),
+        ([np.zeros((8, 8), np.uint8)] * 3, 0, 3, "within the 3 frames"),
+        ([np.zeros((8, 8), np.uint8)] * 3, -2, -1, "within the 3 frames"),
+        ([np.zeros((8, 8), np.float32)] * 2, 0, 1, "must be uint8"),
+        ([np.zeros((8, 8, 1), np.uint8)] * 2, 0, 1, "must be uint8"),
+        ([np.zeros((8, 8), np.uint8), np.zeros((9, 8), np.uint8)], 0, 1, "differ in size"),
+    ],
+)
+def test_frames_and_positions_that_make_no_movement_are_refused(frames, onset, apex, message):
+    with pytest.raises(UserError, match=message):
+        extract(frames, FeatureSpec(), onset, apex)

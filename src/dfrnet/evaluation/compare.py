@@ -54,9 +54,13 @@ def _line(name: str, one: Difference) -> str:
     low, high = one.interval
     return (
         f"{name}: {one.a:.4f} against {one.b:.4f}, difference {one.value:+.4f} [{low:+.4f}, {high:+.4f}] "
-        f"(95 % over subjects); p: bootstrap {one.p_bootstrap:.3f}, permutation {one.p_permutation:.3f}, "
-        f"t-test {one.p_t:.3f}"
+        f"(95 % over subjects); p: bootstrap {_p(one.p_bootstrap)}, "
+        f"permutation {_p(one.p_permutation)}, t-test {_p(one.p_t)}"
     )
+
+
+def _p(value: float) -> str:
+    return f"{value:.3f}" if value >= 0.001 else "< 0.001"
 
 
 def _selection(run: Run, asked: str) -> str:

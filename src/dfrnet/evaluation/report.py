@@ -24,7 +24,7 @@ READING = (
     "measure what this habit adds. Compare published numbers with the row whose rule they used.",
     "Intervals are 95 % bootstrap intervals over subjects, not over clips: the clips of one person are alike. With "
     "few subjects they are wide, and two overlapping intervals decide nothing; use the paired comparison.",
-    "A result that does not beat the constant answer and a linear classifier on optical flow shows little.",
+    "A result that does not beat the constant answer and a support vector machine on optical flow shows little.",
     "This is about movements, not about what a person feels. A class names how annotators labelled a brief facial "
     "movement in a laboratory. Nothing here detects lies, intentions or hidden feelings.",
 )

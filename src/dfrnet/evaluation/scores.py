@@ -77,18 +77,23 @@ class ScoreRow:
 def with_controls(runs: Sequence[Run]) -> list[Run]:
     """The runs with their controls on top: constant, then svm_flow, each once for the same clips.
 
-    A control that a run folder lacks, or that has no finished fold yet, is left out.
+    A control that a run folder lacks, or that has no finished fold yet, is left out; so is one that stands among the
+    runs already.
     """
-    given = {run.path.resolve() for run in runs}
+    given = {(run.method, _clip_ids(run)) for run in runs}
     found: dict[tuple[str, frozenset[str]], Run] = {}
     for name in CONTROLS:
         for path in (run.path / "controls" / name for run in runs):
-            if path.resolve() in given or not any((path / "folds").glob("*.json")):
+            if not any((path / "folds").glob("*.json")):
                 continue
             control = load_run(path)
-            key = (name, frozenset(str(clip["id"]) for fold in control.folds for clip in fold.clips))
-            found.setdefault(key, control)
+            if (name, _clip_ids(control)) not in given:
+                found.setdefault((name, _clip_ids(control)), control)
     return [*found.values(), *runs]
+
+
+def _clip_ids(run: Run) -> frozenset[str]:
+    return frozenset(str(clip["id"]) for fold in run.folds for clip in fold.clips)
 
 
 def score_rows(runs: Sequence[Run], selection: str | None = None) -> list[ScoreRow]:

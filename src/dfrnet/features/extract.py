@@ -59,10 +59,15 @@ class FeatureSpec:
 def extract(frames: Frames, spec: FeatureSpec, onset: int, apex: int) -> Features:
     """The maps of one movement from frame ``onset`` to frame ``apex``.
 
-    Frames are turned grey and resized to ``spec.frame_size``; the maps come out (C, size, size) float32 in the order
-    of ``spec.maps``. With ``scale="none"`` u and v are in pixels of ``frame_size``.
+    Frames are turned grey and resized to ``spec.frame_size``; the maps come out (C, size, size) float32 in the order of
+    ``spec.maps``. With ``scale="none"`` u and v are in pixels of ``frame_size``. UserError for positions out of order
+    or out of range, and for frames that are not uint8 pictures of one size.
     """
-    first, second = (_grey_square(frames[i], spec.frame_size) for i in (onset, apex))
+    if not 0 <= onset <= apex < len(frames):
+        raise UserError(f"onset {onset} and apex {apex} must be in order and within the {len(frames)} frames")
+    pair = frames[onset], frames[apex]
+    _check_pair(*pair)
+    first, second = (_grey_square(image, spec.frame_size) for image in pair)
     movement = Movement(first, second, FLOWS[spec.flow], spec.centre)
     return _finish({name: MAPS[name](movement) for name in spec.maps}, spec)
 
@@ -98,6 +103,17 @@ def fitted_spec(clips: Sequence[Clip], spec: FeatureSpec) -> FeatureSpec:
     if ready is None:
         return spec
     return replace(spec, size=min(spec.size, min(read_image(ready.maps["u"].path).shape[:2])))
+
+
+def _check_pair(first: Image, second: Image) -> None:
+    for image in (first, second):
+        grey_or_rgb = image.ndim == 2 or (image.ndim == 3 and image.shape[2] == 3)
+        if image.dtype != np.uint8 or not grey_or_rgb or image.size == 0:
+            raise UserError(f"a frame must be uint8, (H, W) or (H, W, 3) RGB; this one is {image.dtype} {image.shape}")
+    if first.shape[:2] != second.shape[:2]:
+        raise UserError(
+            f"onset and apex frame differ in size, {first.shape[:2]} and {second.shape[:2]}; crop them alike"
+        )
 
 
 def _grey_square(image: Image, size: int) -> Image:
