@@ -1,4 +1,4 @@
-"""Choose a method's settings without leave-one-subject-out scores: repeated k-fold over subjects, a grid, one table.
+"""Compare settings of a method by repeated k-fold over subjects, not by leave-one-subject-out: a grid, one table.
 
     python benchmarks/choose_settings.py svm_flow --data maps=../htnet --grid C=1,2,5 --grid gamma_scale=0.3,1
 

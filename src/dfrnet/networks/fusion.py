@@ -75,28 +75,15 @@ class PlaceFusion(nn.Module):
         return joined
 
 
-class AddFusion(nn.Module):
-    """The sum of the branches."""
+class ElementwiseFusion(nn.Module):
+    """The branches combined element by element; ``combine`` reduces the first axis of (branches, N, C, H, W)."""
 
-    def __init__(self, branches: Sequence[str], channels: int) -> None:
+    def __init__(self, branches: Sequence[str], combine: Callable[[Tensor], Tensor]) -> None:
         super().__init__()
-        del channels
-        self.branches = tuple(branches)
+        self.branches, self.combine = tuple(branches), combine
 
     def forward(self, branches: Mapping[str, Tensor]) -> Tensor:
-        return torch.stack([branches[name] for name in self.branches]).sum(dim=0)
-
-
-class MultiplyFusion(nn.Module):
-    """The element-wise product of the branches."""
-
-    def __init__(self, branches: Sequence[str], channels: int) -> None:
-        super().__init__()
-        del channels
-        self.branches = tuple(branches)
-
-    def forward(self, branches: Mapping[str, Tensor]) -> Tensor:
-        return torch.stack([branches[name] for name in self.branches]).prod(dim=0)
+        return self.combine(torch.stack([branches[name] for name in self.branches]))
 
 
 class ConcatFusion(nn.Module):
@@ -119,7 +106,7 @@ FUSIONS: dict[str, Callable[[Sequence[str], int], nn.Module]] = {
     "paper": PaperFusion,
     "paper_sigmoid": lambda branches, channels: PaperFusion(branches, channels, nn.Sigmoid),
     "place": PlaceFusion,
-    "add": AddFusion,
-    "multiply": MultiplyFusion,
+    "add": lambda branches, channels: ElementwiseFusion(branches, lambda x: x.sum(dim=0)),  # noqa: ARG005
+    "multiply": lambda branches, channels: ElementwiseFusion(branches, lambda x: x.prod(dim=0)),  # noqa: ARG005
     "concat": ConcatFusion,
 }
