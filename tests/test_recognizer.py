@@ -29,18 +29,20 @@ def test_it_answers_for_frames(model, drawn_clips):
     found = model.predict(clip.frames, clip.onset, clip.apex)
     assert list(found) == list(CLASSES)
     assert sum(found.values()) == pytest.approx(1)
-    x = features(drawn_clips, model.spec)
+    x = features(drawn_clips, model.spec).x
     assert model.predict_features(x)[0] == pytest.approx(found, abs=1e-6)
 
 
 def test_it_says_what_it_was_trained_on(model):
-    assert model.trained_on == {"data": ["synthetic=easy"], "clips": 6, "subjects": 2, "seed": 3}
+    assert model.trained_on == {
+        "data": ["synthetic=easy"], "clips": 6, "subjects": 2, "seed": 3, "errata": [], "left_out": {},
+    }  # fmt: skip
     assert model.spec == FeatureSpec(maps=("u", "v", "strain"), size=16, frame_size=48)
 
 
 def test_save_and_load_give_the_same_answers(model, path, drawn_clips):
     again = load(path)
-    x = features(drawn_clips, model.spec)
+    x = features(drawn_clips, model.spec).x
     np.testing.assert_array_equal(again.classifier.predict_proba(x), model.classifier.predict_proba(x))
     assert (again.method, again.settings, again.spec, again.classes) == ("dfrnet", model.settings, model.spec, CLASSES)
     assert again.trained_on == model.trained_on
@@ -58,7 +60,7 @@ def test_other_trainings_survive_too(drawn_clips, tmp_path, changes):
     chosen = method.configured(changes={"epochs": "2", "size": "16", "frame_size": "32", **changes})
     model = train(method, drawn_clips, chosen)
     model.save(tmp_path / "m")
-    x = features(drawn_clips, model.spec)
+    x = features(drawn_clips, model.spec).x
     np.testing.assert_array_equal(load(tmp_path / "m").classifier.predict_proba(x), model.classifier.predict_proba(x))
 
 
@@ -114,7 +116,7 @@ def test_a_model_trained_on_cuda_loads_without_it(path, model, drawn_clips):
     save_file(tensors, path, metadata={"dfrnet": json.dumps(record)})
     again = load(path)
     assert again.settings.training.device == ("cuda" if torch.cuda.is_available() else "cpu")
-    x = features(drawn_clips, model.spec)
+    x = features(drawn_clips, model.spec).x
     np.testing.assert_allclose(again.classifier.predict_proba(x), model.classifier.predict_proba(x), atol=1e-5)
 
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import logging
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +22,8 @@ from dfrnet.types import CLASSES, Array, Clip, Frames, UserError
 
 if TYPE_CHECKING:
     from dfrnet.training.classifier import TorchClassifier
+
+log = logging.getLogger(__name__)
 
 FORMAT = "dfrnet-1"
 
@@ -90,23 +93,42 @@ def check_target(path: Path) -> None:
 
 
 def train(
-    method: Method, clips: Sequence[Clip], settings: Any, *, data: Sequence[str] = (), seed: int = 0, jobs: int = 1
+    method: Method,
+    clips: Sequence[Clip],
+    settings: Any,
+    *,
+    data: Sequence[str] = (),
+    classes: tuple[str, ...] = CLASSES,
+    errata: Sequence[str] = (),
+    left_out: Mapping[str, str] | None = None,
+    seed: int = 0,
+    jobs: int = 1,
+    cache: Path | None = None,
+    progress: Callable[[int, int], None] | None = None,
 ) -> Recognizer:
-    """One final fit on all clips, for use; UserError for a method that is not a network."""
+    """One final fit on all clips, for use; UserError for a method that is not a network.
+
+    ``data``, ``errata``, ``left_out`` and ``cache`` as for ``evaluate``; ``progress`` is that of the extraction.
+    """
     if method.network is None:
         raise UserError(f"{method.name}: only networks can be saved as a model; evaluate it instead")
     spec = fitted_spec(clips, method.inputs(settings))
-    x = features(clips, spec, jobs)
-    y = np.array([CLASSES.index(clip.label) for clip in clips], dtype=np.int64)
-    classifier: Any = method.build(settings, spec, len(CLASSES), seed)
-    classifier.fit(x, y, [clip.subject for clip in clips])
+    found = features(clips, spec, jobs=jobs, cache=cache, progress=progress)
+    for sentence in found.left_out.values():
+        log.warning("left out: %s", sentence)
+    clips = found.clips
+    y = np.array([classes.index(clip.label) for clip in clips], dtype=np.int64)
+    classifier: Any = method.build(settings, spec, len(classes), seed)
+    classifier.fit(found.x, y, [clip.subject for clip in clips])
     trained_on = {
         "data": [described(source) for source in data],
         "clips": len(clips),
         "subjects": len({clip.subject for clip in clips}),
         "seed": seed,
+        "errata": list(errata),
+        "left_out": {**(left_out or {}), **found.left_out},
     }
-    return Recognizer(method.name, settings, spec, CLASSES, trained_on, classifier)
+    return Recognizer(method.name, settings, spec, classes, trained_on, classifier)
 
 
 def load(path: Path) -> Recognizer:

@@ -54,7 +54,8 @@ class Clip:
 
     ``id`` and ``subject`` are unique across data sets (``casme2/sub01/EP02_01f``, ``casme2/sub01``). ``onset``,
     ``apex`` and ``offset`` are positions in ``frames``, not frame numbers of the recording. ``apex`` is None where the
-    data set annotates none. ``maps`` names picture files of maps that were computed elsewhere; a clip of a data set
+    data set annotates none. ``cropped`` says that the frames show an aligned, cropped face and nothing else, so that
+    no face need be looked for. ``maps`` names picture files of maps that were computed elsewhere; a clip of a data set
     that publishes only motion maps has those and an empty ``frames``.
     """
 
@@ -69,6 +70,7 @@ class Clip:
     fps: float = 0.0
     emotion: str = ""
     action_units: tuple[str, ...] = ()
+    cropped: bool = True
     maps: Mapping[str, MapFile] = field(default_factory=dict)
 
     def __post_init__(self) -> None:

@@ -153,7 +153,7 @@ def test_a_grey_map_is_refused_by_name(maps_root):
 
 
 def test_sources_are_joined_and_checked(maps_root):
-    assert len(load([f"maps={maps_root}"])) == 18
+    assert len(load([f"maps={maps_root}"]).clips) == 18
     with pytest.raises(UserError, match="comes from two of the sources"):
         load([f"maps={maps_root}", f"maps={maps_root}"])
     with pytest.raises(UserError, match="unknown data set 'mapz'; did you mean 'maps'"):

@@ -14,7 +14,16 @@ import pytest
 from scipy.ndimage import map_coordinates
 
 from dfrnet.datasets import synthetic
-from dfrnet.datasets.synthetic import DIFFICULTIES, EMOTIONS, Difficulty, SyntheticFrames, draw_clips, load
+from dfrnet.datasets.synthetic import (
+    CASME2_APEX,
+    DIFFICULTIES,
+    EMOTIONS,
+    Difficulty,
+    SyntheticFrames,
+    _between,
+    draw_clips,
+    load,
+)
 from dfrnet.datasets.synthetic_face import identity_of, landmarks
 from dfrnet.datasets.synthetic_motion import (
     ACTION_UNITS,
@@ -270,3 +279,24 @@ def test_broken_write_leaves_nothing(tmp_path: Path) -> None:
     with pytest.raises(FileExistsError):  # the same clip twice
         synthetic.write(load(subjects=1, clips_per_subject=1, fps=10) * 2, tmp_path / "set")
     assert not list(tmp_path.iterdir())
+
+
+def test_timed_clips_are_the_default_ones_with_the_apexes_of_casme2() -> None:
+    plain, timed = load(fps=200.0), load("timed", fps=200.0)
+    for one, other in zip(plain, timed, strict=True):
+        assert replace(other, apex=one.apex, frames=one.frames) == one
+        assert truth(other).expression.bumps == truth(one).expression.bumps
+        assert replace(truth(other), expression=truth(one).expression) == truth(one)
+    places = [((c.apex or 0) - c.onset) / (c.offset - c.onset) for c in timed]
+    # Of 288 draws a share is sure to 0.03 (one standard deviation) at most.
+    found = [np.mean(np.array(places) <= quantile) for quantile in CASME2_APEX]
+    np.testing.assert_allclose(found, np.linspace(0, 1, 21), atol=0.08)
+
+
+def test_two_quantiles_are_a_uniform_draw_of_numpy() -> None:
+    """Bit by bit: the sets that are older than the quantiles stay as they were."""
+    shares = np.random.default_rng(5).random(200)
+    wanted = np.random.default_rng(5).uniform(0.35, 0.6, 200)
+    assert [_between((0.35, 0.6), share) for share in shares] == wanted.tolist()
+    found = [_between(CASME2_APEX, share) for share in (0, 0.025, 0.5, 0.975, 1)]
+    np.testing.assert_allclose(found, [0, 0.125, 0.51, 0.885, 1])

@@ -17,7 +17,7 @@ from dfrnet.datasets import released_maps
 from dfrnet.evaluation.records import SELECTIONS, fold_predictions, load_run
 from dfrnet.evaluation.run import evaluate, evaluate_controls, fold_seed
 from dfrnet.evaluation.scores import score_rows
-from dfrnet.features import FeatureSpec
+from dfrnet.features import Extracted, FeatureSpec
 from dfrnet.methods import METHODS, Method
 from dfrnet.types import CLASSES, Clip, UserError
 from trees import SUBJECTS, child_environment, tree_state, write_maps
@@ -183,7 +183,7 @@ def spied(monkeypatch):
     people = [k % 4 for k in range(12)]
     drawn = [Clip(f"d/s{p}/c{k}", "d", f"d/s{p}", CLASSES[k % 3], frame, 0, 1, 2) for k, p in enumerate(people)]
     numbered = np.stack([np.full((1, 8, 8), k / 1000, np.float32) for k in range(12)])
-    monkeypatch.setattr("dfrnet.evaluation.run.features", lambda *_: numbered)
+    monkeypatch.setattr("dfrnet.evaluation.run.features", lambda clips, *_, **__: Extracted(tuple(clips), numbered, {}))
     return spy, drawn
 
 

@@ -1,16 +1,61 @@
-"""Annotation sheets on disk -> clips. A data set is a function root -> list[Clip] and one line in ``DATASETS``."""
+"""Annotation sheets on disk -> clips.
+
+A data set that is handed out as an archive with a sheet is an ``Archive`` and one line in ``ARCHIVES``; any other is a
+function root -> list[Clip] and one line in ``DATASETS``.
+"""
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
 
-from dfrnet.datasets import released_maps, synthetic
-from dfrnet.types import Clip, UserError, unknown_name
+from dfrnet.datasets import casme2, casme3, dfme, megc2019, mmew, released_maps, samm, smic, synthetic
+from dfrnet.datasets.archive import Archive
+from dfrnet.datasets.labels import labelled, official
+from dfrnet.datasets.surveys import Survey, survey
+from dfrnet.types import CLASSES, Clip, UserError, unknown_name
+
+log = logging.getLogger(__name__)
+
+ARCHIVES: dict[str, Archive] = {one.ARCHIVE.name: one.ARCHIVE for one in (smic, casme2, samm, casme3, mmew, dfme)}
+"""Data sets under licence, read as they were received."""
 
 DATASETS: dict[str, Callable[[str], list[Clip]]] = {
     "maps": released_maps.load,
     "synthetic": synthetic.load,
 }
+"""Data sets that are ready as they are: labelled in the three classes, nothing to check."""
+
+COMPOSITE = "megc2019"
+
+
+def names() -> list[str]:
+    """Everything that ``--data`` takes."""
+    return [*ARCHIVES, COMPOSITE, *DATASETS]
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """Clips ready for an evaluation, and what a record must say of where they come from.
+
+    ``left_out``: a sentence by id of each clip that cannot be used; ``unlabelled``: how many clips are in none of the
+    classes; ``errata``: what was corrected.
+    """
+
+    clips: tuple[Clip, ...]
+    classes: tuple[str, ...] = CLASSES
+    left_out: dict[str, str] = field(default_factory=dict)
+    errata: tuple[str, ...] = ()
+    unlabelled: int = 0
+    sources: tuple[str, ...] = ()
+
+    @property
+    def record(self) -> dict[str, Any]:
+        """What ``evaluate`` and ``train`` keep of it, as their keyword arguments."""
+        return {"data": self.sources, "classes": self.classes, "errata": self.errata, "left_out": self.left_out}
 
 
 def described(source: str) -> str:
@@ -19,21 +64,78 @@ def described(source: str) -> str:
     return f"{name}={root or 'default'}" if name == "synthetic" else name
 
 
-def load(sources: Sequence[str]) -> list[Clip]:
-    """The clips of ``NAME=ROOT`` sources, one after the other; UserError for an unknown name or a clip found twice."""
+def load(sources: Sequence[str], classes: str = "three", errata: bool = True) -> Loaded:
+    """The clips of ``NAME=ROOT`` sources, one after the other, with their classes.
+
+    ``classes``: see :mod:`dfrnet.datasets.labels`; ``errata``: whether known errors of the sheets are corrected. What
+    had to be left out is logged and returned. UserError for an unknown name and a clip found twice.
+    """
     if not sources:
         raise UserError("no data given; add --data NAME=ROOT, for example --data synthetic")
     clips: list[Clip] = []
-    for source in sources:
-        name, _, root = source.partition("=")
-        if name not in DATASETS:
-            raise unknown_name("data set", name, DATASETS)
-        if not root and name != "synthetic":
-            raise UserError(f"--data {source}: where is it? Write --data {name}=FOLDER")
-        clips += DATASETS[name](root)
+    surveys: list[Survey] = []
+    for name, root in _split(sources):
+        if name in ARCHIVES:
+            surveys.append(survey(ARCHIVES[name], Path(root), errata))
+            clips += surveys[-1].clips
+        else:
+            clips += DATASETS[name](root)
     seen: set[str] = set()
     for clip in clips:
         if clip.id in seen:
             raise UserError(f"clip {clip.id} comes from two of the sources {', '.join(sources)}; give each clip once")
         seen.add(clip.id)
-    return clips
+    own = {name: archive.own for name, archive in ARCHIVES.items()}
+    kept, named, apart = labelled(clips, classes, own)
+    for one in surveys:
+        _tell(one)
+    left_out = {finding.clip: finding.sentence for one in surveys for finding in one.left_out}
+    if classes.startswith("three"):
+        left_out = _of_the_list(left_out, surveys, {clip.id for clip in kept})
+    if apart:
+        log.warning("%d clips are in none of the classes %s (--classes %s)", len(apart), ", ".join(named), classes)
+    applied = tuple(str(erratum) for one in surveys for erratum in one.errata)
+    return Loaded(tuple(kept), named, left_out, applied, len(apart), tuple(sources))
+
+
+def _split(sources: Sequence[str]) -> list[tuple[str, str]]:
+    """(name, root) of each source; the composite becomes its three parts."""
+    found = []
+    for source in sources:
+        name, _, root = source.partition("=")
+        if name not in names():
+            raise unknown_name("data set", name, names())
+        if not root and name != "synthetic":
+            raise UserError(f"--data {source}: where is it? Write --data {name}=FOLDER")
+        if name == COMPOSITE:
+            found += [(part, str(path)) for part, path in megc2019.parts(Path(root)).items()]
+        else:
+            found.append((name, root))
+    return found
+
+
+def _of_the_list(left_out: dict[str, str], surveys: Sequence[Survey], have: set[str]) -> dict[str, str]:
+    """What MEGC2019's list names and the archives lack, with or without a reason, and nothing that it does not name."""
+    covered = tuple(f"{one.archive.name}/" for one in surveys if one.archive.name in megc2019.PARTS)
+    listed = [clip for clip in official() if clip.startswith(covered)] if covered else []
+    others = {clip: why for clip, why in left_out.items() if not clip.startswith(covered)} if covered else left_out
+    lacking = [clip for clip in listed if clip not in have]
+    unknown = [clip for clip in lacking if clip not in left_out]
+    if unknown:
+        log.warning("%d clips of MEGC2019's list have neither row nor folder, the first %s", len(unknown), unknown[0])
+    return others | {clip: left_out.get(clip, f"clip {clip}: neither row nor folder") for clip in lacking}
+
+
+def _tell(found: Survey, most: int = 5) -> None:
+    """Name on the log what was left out, the first few in full."""
+    sentences = [finding.sentence for finding in found.left_out]
+    for sentence in sentences[:most]:
+        log.warning("left out: %s", sentence)
+    if len(sentences) > most:
+        log.warning(
+            "left out: %d more clips of %s; all are named by: dfrnet data check %s %s",
+            len(sentences) - most, found.archive.title, found.archive.name, found.root,
+        )  # fmt: skip
+    others = len({finding.clip for finding in found.findings if finding.severity == "warning"} - {""})
+    if others:
+        log.warning("%s: %d clips with something amiss are used; see dfrnet data check", found.archive.title, others)

@@ -25,6 +25,10 @@ SHEET = "combined_3_class2_for_optical_flow.csv"
 FLOW_FOLDER = Path("datasets", "STSNet_whole_norm_u_v_os")
 APEX_FOLDER = Path("datasets", "combined_datasets_whole")
 COLUMNS = ("dataset", "sub", "filename_o", "label")
+HEADER = (*COLUMNS, "apex", "imagename", "sub_filename")
+CHANNELS = ("u", "v", "strain")
+"""What a map's red, green and blue are."""
+SIZE = 28
 
 
 def load(root: str) -> list[Clip]:
@@ -53,13 +57,13 @@ def _clip(folder: Path, number: int, row: dict[str, str], flows: dict[str, Path]
     label = row["label"].strip()
     if label not in {"0", "1", "2"}:
         raise UserError(f"{where}: label {label!r} of clip {name} is not 0, 1 or 2; restore the sheet from the clone")
-    key = _key(f"{subject}_{name}")
+    key = map_key(f"{subject}_{name}")
     if key not in flows:
         raise UserError(
             f"{where}: no map for clip {name} of {subject} in {folder / FLOW_FOLDER}; restore '{subject}_{name} .png'"
         )
-    maps = {map_name: MapFile(flows[key], channel) for channel, map_name in enumerate(("u", "v", "strain"))}
-    image = _key(Path((row.get("imagename") or "").strip()).stem)
+    maps = {map_name: MapFile(flows[key], channel) for channel, map_name in enumerate(CHANNELS)}
+    image = map_key(Path((row.get("imagename") or "").strip()).stem)
     if image in apexes:
         maps["apex"] = MapFile(apexes[image])
     return Clip(
@@ -105,9 +109,9 @@ def _pictures(folder: Path) -> dict[str, Path]:
         raise UserError(
             f"{folder}: no such folder; --data maps=PATH wants the folder of a clone of the HTNet repository"
         )
-    return {_key(path.stem): path for path in folder.iterdir() if path.suffix.lower() in {".png", ".jpg", ".jpeg"}}
+    return {map_key(path.stem): path for path in folder.iterdir() if path.suffix.lower() in {".png", ".jpg", ".jpeg"}}
 
 
-def _key(name: str) -> str:
+def map_key(name: str) -> str:
     """One spelling of an id: ``s03_s3_ne_01`` and ``s03_s03_ne_01 `` agree without spaces and leading zeros."""
     return re.sub(r"(?<!\d)0+(?=\d)", "", name.strip().lower())

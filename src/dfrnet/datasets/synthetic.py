@@ -15,7 +15,7 @@ import csv
 import shutil
 import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -52,6 +52,8 @@ class Difficulty:
     a share. ``noise``: of the sensor, grey levels. ``jpeg``: quality, 0 for none. ``variation``: how far people, and
     one person's clips, stray from the textbook's movement, 0 for not at all. ``one_sided``: chance that only one side
     of the face moves. ``ambiguity``: chance of a combination that another emotion knows too (``Emotion.blends``).
+    ``apex``: where between onset (0) and offset (1) the apex lies, as evenly spaced quantiles, two or more, between
+    which it is drawn evenly: (0.35, 0.6) is anywhere from 0.35 to 0.6.
     """
 
     motion: tuple[float, float] = (0.5, 3.0)
@@ -66,7 +68,16 @@ class Difficulty:
     variation: float = 0.0
     one_sided: float = 0.0
     ambiguity: float = 0.0
+    apex: tuple[float, ...] = (0.35, 0.6)
 
+
+CASME2_APEX = (
+    0.0, 0.25, 0.3, 0.36, 0.4, 0.41, 0.44, 0.46, 0.48, 0.5, 0.51, 0.52, 0.54, 0.56, 0.58, 0.6, 0.64, 0.66, 0.71, 0.77,
+    1.0,
+)  # fmt: skip
+"""Where apexes lie in CASME II (Yan et al., 2014): quantiles, 5 % apart, of (apex - onset) / (offset - onset) of its 254
+clips that have all three in order, from the coding sheet of 2014-05-08. Mean 0.513, standard deviation 0.165; in SAMM,
+159 clips, 0.461 and 0.164."""
 
 DIFFICULTIES: dict[str, Difficulty] = {
     "easy": Difficulty(
@@ -82,11 +93,15 @@ DIFFICULTIES: dict[str, Difficulty] = {
         jpeg=90, variation=0.9, one_sided=0.25, ambiguity=0.4,
     ),
 }  # fmt: skip
+DIFFICULTIES["timed"] = replace(DIFFICULTIES["default"], apex=CASME2_APEX)
 """Measured with a support vector machine on optical flow (DIS, medium preset, finest scale 0; onset to apex; u and v
 less their medians and strain, each over its 99th percentile, as 7 x 7 averages; scaled features, RBF kernel, C = 1,
 balanced classes), subject by subject left out, UF1 of the pooled predictions for seeds 0, 1, 2: 24 subjects x 12 clips:
 easy 0.96, 0.96, 0.93; default 0.81, 0.76, 0.82; hard 0.62, 0.62, 0.64. The first 12 of the subjects:
-easy 0.96, 0.95, 0.95; default 0.83, 0.72, 0.73; hard 0.54, 0.55, 0.51."""
+easy 0.96, 0.95, 0.95; default 0.83, 0.72, 0.73; hard 0.54, 0.55, 0.51.
+
+``timed`` is ``default``, the same faces and movements, with the apex anywhere between onset and offset, as in CASME II;
+an expression may then rise or fall within a frame or two."""
 
 
 class Emotion(NamedTuple):
@@ -192,7 +207,7 @@ def _draw_clip(
     units = _draw_units(rng, EMOTIONS[emotion], difficulty)
     length = int(np.clip(_round(rng.uniform(0.1, 0.5) * fps), max(2, np.ceil(0.1 * fps)), 0.5 * fps))
     onset = 1 + _round(rng.uniform(0.1, 0.3) * fps)
-    apex = onset + int(np.clip(_round(rng.uniform(0.35, 0.6) * length), 1, length - 1))
+    apex = onset + int(np.clip(_round(_between(difficulty.apex, rng.uniform()) * length), 1, length - 1))
     offset = onset + length
     points = landmarks(identity_of(seed, subject))
     bumps = _draw_expression(rng, units, styles, points, difficulty)
@@ -210,6 +225,13 @@ def _draw_clip(
     )  # fmt: skip
     person = f"synthetic/s{subject:02d}"
     return Clip(f"{person}/c{number:02d}", "synthetic", person, label, frames, onset, apex, offset, fps, emotion, units)
+
+
+def _between(quantiles: tuple[float, ...], share: float) -> float:
+    """The quantile at ``share`` (0..1), linear between the evenly spaced ones that are given."""
+    step = share * (len(quantiles) - 1)
+    below = min(int(step), len(quantiles) - 2)
+    return quantiles[below] + (quantiles[below + 1] - quantiles[below]) * (step - below)
 
 
 def _round(value: float) -> int:

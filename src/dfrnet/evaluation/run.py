@@ -10,7 +10,7 @@ import logging
 import os
 import platform
 import subprocess
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -32,7 +32,9 @@ SELECTION_MODES = ("fixed", "nested", "audit")
 
 log = logging.getLogger(__name__)
 
-IDENTITY = ("method", "settings", "features", "data", "clips_sha256", "classes", "protocol", "selection", "seeds")
+IDENTITY = (
+    "method", "settings", "features", "data", "errata", "clips_sha256", "classes", "protocol", "selection", "seeds",
+)  # fmt: skip
 """What must agree for a run to be gone on with; versions are recorded beside it."""
 
 
@@ -57,22 +59,31 @@ def evaluate(
     settings: Any = None,
     data: Sequence[str] = (),
     classes: tuple[str, ...] = CLASSES,
+    errata: Sequence[str] = (),
+    left_out: Mapping[str, str] | None = None,
     protocol: str = "loso",
     selection: str = "fixed",
     seeds: Sequence[int] = (0,),
     jobs: int = 1,
+    cache: Path | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> Run:
     """Run every missing fold of ``method`` on ``clips`` into the folder ``out`` and return the whole run.
 
-    ``data`` names the sources for the record. ``jobs`` processes work at once; a fold's numbers depend on neither
-    their number nor the order. ``progress(done, all)`` is called after each fold. UserError if ``out`` holds a run of
-    another configuration (the difference is named) or anything else; nothing is overwritten.
+    ``data`` names the sources for the record, ``errata`` the corrections that their sheets got, ``left_out`` the clips
+    that cannot be used, with a sentence each. A clip whose features cannot be extracted joins those, and the run goes
+    on without it. ``jobs`` processes work at once; a fold's numbers depend on neither their number nor the order.
+    ``cache`` is the folder of extracted features. ``progress(done, all)`` is called after each fold. UserError if
+    ``out`` holds a run of another configuration (the difference is named) or anything else; nothing is overwritten.
     """
     settings = method.settings if settings is None else settings
+    begun = read_config(out).get("left_out", {}) if (out / "run.json").exists() else None
+    left_out = {**(left_out or {}), **(begun or {})}
+    clips = [clip for clip in clips if clip.id not in left_out]
     folds = _checked(clips, classes, protocol, selection)
     spec = fitted_spec(clips, method.inputs(settings))
     config = _config(method, settings, spec, clips, data, classes, protocol, selection, seeds, len(folds))
+    config |= {"errata": list(errata), "left_out": left_out}
     _check_folder(out, config)
     tasks = [
         Task(method, settings, spec, classes, selection, seed, fold)
@@ -86,7 +97,18 @@ def evaluate(
     if tasks:
         # Before the folder appears: what cannot run leaves none behind that the mended command would trip over.
         _try_build(method, settings, spec, len(classes))
-        x = features(clips, spec, jobs)
+        found = features(clips, spec, jobs=jobs, cache=cache)
+        if found.left_out and begun is None:
+            for sentence in found.left_out.values():
+                log.warning("left out: %s", sentence)
+            return evaluate(
+                method, found.clips, out, settings=settings, data=data, classes=classes, errata=errata,
+                left_out={**left_out, **found.left_out}, protocol=protocol, selection=selection, seeds=seeds, jobs=jobs,
+                cache=cache, progress=progress,
+            )  # fmt: skip
+        if found.left_out:
+            raise UserError(f"{out}: a clip of this run cannot be used any more: {next(iter(found.left_out.values()))}")
+        x = found.x
         _create_folder(out, config)
         with joblib.parallel_config(backend="loky", inner_max_num_threads=1):
             parallel = joblib.Parallel(n_jobs=jobs, return_as="generator_unordered")
@@ -268,7 +290,7 @@ def _create_folder(out: Path, config: dict[str, Any]) -> None:
 def _compare_configs(out: Path, old: dict[str, Any], new: dict[str, Any]) -> None:
     differences = []
     for key in IDENTITY:
-        before, now = old.get(key), new[key]
+        before, now = old.get(key, [] if key == "errata" else None), new[key]
         if before == now:
             continue
         if key == "clips_sha256":

@@ -1,20 +1,26 @@
 """Frames -> features: apex, optical flow, strain, difference map."""
 
 from dfrnet.features.apex import APEX
-from dfrnet.features.extract import FeatureSpec, clip_features, extract, features, fitted_spec
+from dfrnet.features.batch import Extracted, Filled, features, fill
+from dfrnet.features.extract import ALIGNS, FeatureSpec, clip_features, clip_frames, extract, fitted_spec
 from dfrnet.features.flow import FLOWS
 from dfrnet.features.maps import CENTRES, MAPS, SCALES, strain
 
 __all__ = [
+    "ALIGNS",
     "APEX",
     "CENTRES",
     "FLOWS",
     "MAPS",
     "SCALES",
+    "Extracted",
     "FeatureSpec",
+    "Filled",
     "clip_features",
+    "clip_frames",
     "extract",
     "features",
+    "fill",
     "fitted_spec",
     "strain",
 ]

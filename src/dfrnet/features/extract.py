@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 
 import cv2
-import joblib
 import numpy as np
 
+from dfrnet.faces import LANDMARKERS, AlignedFrames, align_frames
 from dfrnet.features.apex import APEX
 from dfrnet.features.flow import FLOWS
 from dfrnet.features.maps import CENTRES, MAPS, SCALES, Movement, remove_head_motion
@@ -18,6 +17,10 @@ from dfrnet.types import Array, Clip, Features, Frames, Image, UserError, unknow
 
 FLOW_MAPS = ("u", "v", "strain")
 
+ALIGNS = ("auto", "none", "face")
+"""``face``: frames are turned, scaled and cropped to the face, see :mod:`dfrnet.faces`; ``none``: they are taken as
+they are; ``auto``: aligned where the clip's data set shows more than a cropped face (``Clip.cropped``)."""
+
 
 @dataclass(frozen=True)
 class FeatureSpec:
@@ -25,24 +28,31 @@ class FeatureSpec:
 
     ``maps`` names in MAPS, in the order of the channels; ``size`` side of the square maps in pixels; ``frame_size``
     side to which frames are brought before flow is computed (flow is in its pixels); ``flow`` in FLOWS; ``apex`` in
-    APEX; ``centre`` in CENTRES, what is taken off the flow as head motion; ``scale`` in SCALES.
+    APEX; ``centre`` in CENTRES, what is taken off the flow as head motion; ``scale`` in SCALES. ``align`` in ALIGNS,
+    with the points of ``landmarks`` (in LANDMARKERS); ``stabilise`` moves the aligned later frames by the fraction of a
+    pixel that brings the still parts of the face back to where they were at the onset.
     """
 
     maps: tuple[str, ...] = FLOW_MAPS
     size: int = 28
     frame_size: int = 128
     flow: str = "dis"
-    apex: str = "annotated"
+    apex: str = "auto"
     centre: str = "median"
     scale: str = "clip"
+    align: str = "auto"
+    landmarks: str = "mediapipe"
+    stabilise: bool = False
 
     def __post_init__(self) -> None:
-        fields: tuple[tuple[str, Iterable[str], Mapping[str, object]], ...] = (
+        fields: tuple[tuple[str, Iterable[str], Iterable[str]], ...] = (
             ("map", self.maps, MAPS),
             ("flow", [self.flow], FLOWS),
             ("apex", [self.apex], APEX),
             ("centre", [self.centre], CENTRES),
             ("scale", [self.scale], SCALES),
+            ("align", [self.align], ALIGNS),
+            ("landmarks", [self.landmarks], LANDMARKERS),
         )
         for kind, names, known in fields:
             for name in names:
@@ -59,12 +69,15 @@ class FeatureSpec:
 def extract(frames: Frames, spec: FeatureSpec, onset: int, apex: int) -> Features:
     """The maps of one movement from frame ``onset`` to frame ``apex``.
 
-    Frames are turned grey and resized to ``spec.frame_size``; the maps come out (C, size, size) float32 in the order of
-    ``spec.maps``. With ``scale="none"`` u and v are in pixels of ``frame_size``. UserError for positions out of order
-    or out of range, and for frames that are not uint8 pictures of one size.
+    Frames are aligned to the face with ``align="face"`` and otherwise taken as they are, turned grey and resized to
+    ``spec.frame_size``; the maps come out (C, size, size) float32 in the order of ``spec.maps``. With ``scale="none"``
+    u and v are in pixels of ``frame_size``. UserError for positions out of order or out of range, for frames that are
+    not uint8 pictures of one size, and where a face is wanted and none is found.
     """
     if not 0 <= onset <= apex < len(frames):
         raise UserError(f"onset {onset} and apex {apex} must be in order and within the {len(frames)} frames")
+    if spec.align == "face":
+        frames = _aligned(frames, spec, onset)
     pair = frames[onset], frames[apex]
     _check_pair(*pair)
     first, second = (_grey_square(image, spec.frame_size) for image in pair)
@@ -73,9 +86,30 @@ def extract(frames: Frames, spec: FeatureSpec, onset: int, apex: int) -> Feature
 
 
 def clip_features(clip: Clip, spec: FeatureSpec) -> Features:
-    """Features of one clip: from its frames, or from the maps it came with; UserError if those lack one."""
-    if len(clip.frames):
-        return extract(clip.frames, spec, clip.onset, APEX[spec.apex](clip))
+    """Features of one clip: from its frames, or from the maps it came with; every UserError names the clip."""
+    try:
+        if len(clip.frames):
+            frames, spec = clip_frames(clip, spec)
+            return extract(frames, spec, clip.onset, APEX[spec.apex](clip, frames))
+        return _ready_features(clip, spec)
+    except UserError as error:
+        if clip.id in str(error):
+            raise
+        raise UserError(f"clip {clip.id}: {error}") from None
+
+
+def clip_frames(clip: Clip, spec: FeatureSpec) -> tuple[Frames, FeatureSpec]:
+    """The clip's frames as the spec wants them, aligned or as they are, and the spec for what is still to be done."""
+    align = spec.align if spec.align != "auto" else "none" if clip.cropped else "face"
+    frames = clip.frames if align == "none" else _aligned(clip.frames, spec, clip.onset)
+    return frames, replace(spec, align="none")
+
+
+def _aligned(frames: Frames, spec: FeatureSpec, onset: int) -> AlignedFrames:
+    return align_frames(frames, onset, spec.frame_size, landmarks=spec.landmarks, stabilise=spec.stabilise)
+
+
+def _ready_features(clip: Clip, spec: FeatureSpec) -> Features:
     missing = [name for name in spec.maps if name not in clip.maps]
     if missing:
         raise UserError(
@@ -89,12 +123,6 @@ def clip_features(clip: Clip, spec: FeatureSpec) -> Features:
         if name in maps:
             maps[name] = remove_head_motion(maps[name], spec.centre)
     return _finish(maps, spec)
-
-
-def features(clips: Sequence[Clip], spec: FeatureSpec, jobs: int = 1) -> Array:
-    """Features of all clips in one array: float32 (N, C, size, size)."""
-    found = joblib.Parallel(n_jobs=jobs)(joblib.delayed(partial(clip_features, spec=spec))(clip) for clip in clips)
-    return np.stack([one.maps for one in found])
 
 
 def fitted_spec(clips: Sequence[Clip], spec: FeatureSpec) -> FeatureSpec:
@@ -144,4 +172,4 @@ def _finish(maps: Mapping[str, Array], spec: FeatureSpec) -> Features:
         for name, value in maps.items()
     }
     scaled = SCALES[spec.scale]({name: np.asarray(value, np.float32) for name, value in resized.items()})
-    return Features(np.stack([scaled[name] for name in spec.maps]).astype(np.float32), spec.maps)
+    return Features(np.stack([scaled[name] for name in spec.maps], dtype=np.float32), spec.maps)

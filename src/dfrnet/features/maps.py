@@ -52,8 +52,18 @@ MAPS: dict[str, Callable[[Movement], Array]] = {
     "difference": lambda movement: difference(movement.onset, movement.apex),
 }
 
+
+def _median(flow: Array) -> Array:
+    """``np.median`` over the picture, without its search for NaN: (..., H, W) -> (..., 1, 1)."""
+    values = flow.reshape(*flow.shape[:-2], -1)
+    middle = values.shape[-1] // 2
+    low = middle - (values.shape[-1] % 2 == 0)
+    found = np.partition(values, (low, middle), axis=-1)[..., low : middle + 1]
+    return np.asarray(found.mean(axis=-1, dtype=np.float32)[..., None, None])
+
+
 CENTRES: dict[str, Callable[[Array], Array]] = {
-    "median": lambda flow: np.median(flow, axis=(-2, -1), keepdims=True).astype(np.float32),
+    "median": _median,
     "mean": lambda flow: flow.mean(axis=(-2, -1), keepdims=True),
     "none": lambda flow: np.zeros((*flow.shape[:-2], 1, 1), np.float32),
 }
@@ -76,10 +86,19 @@ def scale_per_clip(maps: Mapping[str, Array]) -> dict[str, Array]:
     for group in groups:
         present = [name for name in group if name in maps]
         if present:
-            top = float(np.percentile(np.abs(np.stack([maps[name] for name in present])), 99))
+            top = _percentile_99(np.abs(np.concatenate([maps[name].ravel() for name in present])))
             # A clip without any motion stays all zero.
             scaled |= {name: maps[name] / top if top > 1e-6 else maps[name] for name in present}
     return scaled
+
+
+def _percentile_99(values: Array) -> float:
+    """``np.percentile(values, 99)`` at a third of the time; sorts ``values`` (N,) in part, in place."""
+    at = 0.99 * (len(values) - 1)
+    low = int(at)
+    high = min(low + 1, len(values) - 1)
+    values.partition((low, high))
+    return float(values[low] + (at - low) * (values[high] - values[low]))
 
 
 SCALES: dict[str, Callable[[Mapping[str, Array]], dict[str, Array]]] = {"clip": scale_per_clip, "none": dict}

@@ -1,0 +1,59 @@
+"""The command line: parse, call, print. Everything else is a public function elsewhere."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from typing import Annotated
+
+import typer
+
+from dfrnet import __version__
+from dfrnet.cli import data, evaluation
+from dfrnet.types import UserError
+
+# Commands import what they run when they run, so that --help answers at once.
+app = typer.Typer(
+    name="dfrnet",
+    help="Facial micro-expression recognition, measured honestly. Assisted annotation of movements, not mind reading.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+app.add_typer(evaluation.app)
+app.add_typer(data.app)
+
+NEEDS = {"torch": "train", "matplotlib": "report", "av": "video", "dlib": "dlib"}
+"""Optional packages and the extra that brings them."""
+
+
+@app.callback(invoke_without_command=True)
+def top(
+    version: Annotated[bool, typer.Option("--version", help="Print the version and stop.")] = False,
+) -> None:
+    """Facial micro-expression recognition, measured honestly. Assisted annotation of movements, not mind reading."""
+    if version:
+        typer.echo(f"dfrnet {__version__}")
+        raise typer.Exit
+
+
+def main() -> None:
+    """Run the command line; a user's mistake is one sentence and exit status 1, wrong usage is 2."""
+    logging.basicConfig(format="note: %(message)s", level=logging.WARNING)
+    try:
+        app()
+    except UserError as error:
+        typer.echo(f"dfrnet: {error}", err=True)
+        sys.exit(1)
+    except OSError as error:
+        reason = error.strerror or error
+        typer.echo(f"dfrnet: {error.filename or 'a file'}: {reason}; check that it exists and may be used", err=True)
+        sys.exit(1)
+    except ModuleNotFoundError as error:
+        if error.name not in NEEDS:
+            raise
+        extra = NEEDS[error.name]
+        typer.echo(f"dfrnet: this needs {error.name}; install it with: pip install 'dfrnet[{extra}]'", err=True)
+        sys.exit(1)

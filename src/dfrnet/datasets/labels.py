@@ -1,0 +1,136 @@
+"""Which class a clip belongs to: the three of MEGC2019, the data set's own, or any mapping from a TOML file::
+
+    classes = ["negative", "positive", "surprise"]     # their order; may be left away
+
+    [casme2]                                           # emotion as annotated -> class; the others are left out
+    happiness = "positive"
+    disgust = "negative"
+
+A clip whose emotion is in no class is left out by choice, which is counted and recorded, and no fault of the clip.
+"""
+
+from __future__ import annotations
+
+import csv
+import tomllib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from functools import cache, partial
+from pathlib import Path
+
+from dfrnet.types import CLASSES, Clip, UserError, unknown_name
+
+OFFICIAL = Path(__file__).with_name("megc2019.csv")
+
+THREE = {
+    "negative": (
+        "negative", "anger", "contempt", "disgust", "fear", "repression", "sad", "sadness",
+    ),
+    "positive": ("positive", "happiness", "happy"),
+    "surprise": ("surprise",),
+}  # fmt: skip
+"""MEGC2019's grouping of emotions (See et al. 2019). Others, and whatever else there is, are in no class."""
+
+Labelling = Callable[[Clip], str | None]
+
+
+@cache
+def official() -> Mapping[str, str]:
+    """The 442 clips of MEGC2019 and their classes, by clip id, as the organisers published them."""
+    with OFFICIAL.open(newline="", encoding="utf-8") as file:
+        return {f"{r['dataset']}/{r['subject']}/{r['clip']}": r["label"] for r in csv.DictReader(file)}
+
+
+def three(clip: Clip) -> str | None:
+    """The class of MEGC2019: by its list where it covers the data set, by its grouping of emotions elsewhere.
+
+    Clips that come labelled (released maps, drawn faces) keep their class.
+    """
+    if clip.label in CLASSES and clip.label != clip.emotion:
+        return clip.label
+    if clip.dataset in {"casme2", "samm", "smic"}:
+        return official().get(clip.id)
+    if clip.label in CLASSES:
+        return clip.label
+    return next((name for name, emotions in THREE.items() if clip.emotion in emotions), None)
+
+
+def labelled(
+    clips: Sequence[Clip], scheme: str, own: Mapping[str, Sequence[str]]
+) -> tuple[list[Clip], tuple[str, ...], list[str]]:
+    """Clips with their classes, the classes in order, and the ids of the clips that are in none.
+
+    ``scheme`` is "three", "five" or the path of a mapping; ``own`` holds each data set's own classes. UserError for an
+    unknown scheme, a mapping that cannot be read or fits nothing, and own classes of sets that differ.
+    """
+    classes, label = _scheme(clips, scheme.removesuffix("-class"), own)
+    kept, apart = [], []
+    for clip in clips:
+        name = label(clip)
+        if name is None:
+            apart.append(clip.id)
+        else:
+            kept.append(clip if name == clip.label else replace(clip, label=name))
+    if clips and not kept:
+        raise UserError(f"--classes {scheme}: none of the {len(clips)} clips has one of {', '.join(classes)}")
+    return kept, classes, apart
+
+
+def _scheme(clips: Sequence[Clip], scheme: str, own: Mapping[str, Sequence[str]]) -> tuple[tuple[str, ...], Labelling]:
+    if scheme == "three":
+        return CLASSES, three
+    if scheme == "five":
+        return _own_classes(clips, own)
+    if scheme.lower().endswith(".toml"):
+        return _mapping(Path(scheme), clips)
+    raise unknown_name("class scheme", scheme, ("three", "five", "FILE.toml"))
+
+
+def _own_classes(clips: Sequence[Clip], own: Mapping[str, Sequence[str]]) -> tuple[tuple[str, ...], Labelling]:
+    found = {clip.dataset: tuple(own.get(clip.dataset, ())) for clip in clips}
+    lacking = [name for name, classes in found.items() if not classes]
+    if lacking:
+        raise UserError(f"--classes five: {lacking[0]} has no classes of its own; use --classes three or a mapping")
+    if len(set(found.values())) > 1:
+        listed = "; ".join(f"{name}: {', '.join(classes)}" for name, classes in found.items())
+        raise UserError(f"--classes five: these sets have different classes ({listed}); take one, or write a mapping")
+    classes = next(iter(found.values()), ())
+    return classes, lambda clip: clip.emotion if clip.emotion in classes else None
+
+
+def _mapping(path: Path, clips: Sequence[Clip]) -> tuple[tuple[str, ...], Labelling]:
+    try:
+        content = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read ({error.strerror}); --classes takes three, five or a file") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise UserError(f"{path}: not TOML ({error}); see the page on data for an example") from None
+    order = content.pop("classes", None)
+    tables = {name: table for name, table in content.items() if isinstance(table, dict)}
+    if not tables or len(tables) < len(content):
+        raise UserError(f'{path}: it needs a table for each data set, such as [casme2] with happiness = "positive"')
+    for name, table in tables.items():
+        emotions = {clip.emotion for clip in clips if clip.dataset == name}
+        for emotion, label in table.items():
+            if not isinstance(label, str) or not label:
+                raise UserError(f"{path}, [{name}] {emotion}: the class must be a text")
+            if emotions and emotion not in emotions:
+                raise unknown_name(f"emotion in {path}, [{name}],", emotion, sorted(emotions))
+    named = tuple(dict.fromkeys(label for table in tables.values() for label in table.values()))
+    classes = _ordered(path, order, named)
+    without = next((clip.dataset for clip in clips if clip.dataset not in tables), None)
+    if without is not None:
+        raise UserError(f"{path}: no table [{without}] for the clips of that data set; add one")
+    return classes, partial(_mapped, tables)
+
+
+def _ordered(path: Path, order: object, named: tuple[str, ...]) -> tuple[str, ...]:
+    if order is None:
+        return named
+    if not isinstance(order, list) or sorted(map(str, order)) != sorted(named):
+        raise UserError(f"{path}: classes = {order} must list each class of the tables once: {', '.join(named)}")
+    return tuple(order)
+
+
+def _mapped(tables: Mapping[str, Mapping[str, str]], clip: Clip) -> str | None:
+    return tables[clip.dataset].get(clip.emotion)
