@@ -145,3 +145,12 @@ def test_many_clips(tmp_path):
     seen = survey(CASME3, tmp_path)
     assert amiss(seen) == []
     assert {clip.id for clip in seen.clips} == set(written.ids)
+
+
+def test_a_sheet_of_macro_expressions_is_passed_over(tmp_path):
+    written = write_casme3(tmp_path, rows=ROWS, cheap=True)
+    macro = written.sheet.with_name("cas(me)3_part_A_MaE_label_JpgIndex_v2_emotion.xlsx")
+    macro.write_bytes(written.sheet.read_bytes())
+    seen = survey(CASME3, tmp_path)
+    assert (seen.sheet, len(seen.clips)) == (written.sheet, len(ROWS))
+    assert not [finding for finding in seen.findings if finding.kind == "two_sheets"]

@@ -265,3 +265,13 @@ def test_the_full_size(tmp_path):
     assert len({clip.subject for clip in seen.clips}) == 16
     loaded = load([f"smic={tmp_path}"])
     assert Counter(clip.label for clip in loaded.clips) == {"negative": 70, "positive": 51, "surprise": 43}
+
+
+@pytest.mark.parametrize("folder", ["SMIC-VIS-E", "VIS", "SMIC_NIR_raw", "nir"])
+def test_the_slow_cameras_are_no_clips_of_hs(tmp_path, folder):
+    written = write_smic(tmp_path, clips=3, cheap=True)
+    (one, *_) = written.files(written.ids[0]).values()
+    other = tmp_path / folder / "s1" / "micro" / "negative" / "s1_ne_99"
+    other.mkdir(parents=True)
+    (other / "image000001.bmp").write_bytes(one.read_bytes())
+    assert sorted(clip.id for clip in survey(SMIC, tmp_path).clips) == sorted(written.ids)

@@ -39,7 +39,7 @@ Data = Annotated[
     list[str], typer.Option("--data", metavar="NAME=ROOT", help="A data set and where it lies; may be given again.")
 ]
 Classes = Annotated[
-    str, typer.Option(help="three (MEGC2019), five (the data set's own) or a TOML file that maps emotions to classes.")
+    str, typer.Option(help="three (MEGC2019), five (the data set's own), emotion (each one), or a TOML file.")
 ]
 Errata = Annotated[bool, typer.Option(help="Correct the known errors of the published sheets.")]
 Cache = Annotated[Path, typer.Option(help="Folder of extracted features, shared by all commands.")]

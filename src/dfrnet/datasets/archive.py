@@ -85,3 +85,5 @@ class Archive:
     folder_emotion: Callable[[tuple[str, ...]], str | None] | None = None
     emotions: Mapping[str, str] = field(default_factory=dict)
     """Misspelt or doubled names of emotions -> the usual one, in lower case."""
+    other_sheets: str = r"(?!)"
+    """Pattern of file names of sheets that have the same columns and are about something else."""

@@ -60,5 +60,6 @@ ARCHIVE = Archive(
         source="cas(me)3_part_A_ME_label_JpgIndex_v2; subjects from the paper",
     ),
     own=("disgust", "surprise", "others", "fear", "anger", "sad", "happy"),
+    other_sheets=r"(?i)mae|macro",  # macro-expressions, in a sheet of the same form
     emotions={"sadness": "sad", "happiness": "happy", "other": "others"},
 )  # fmt: skip

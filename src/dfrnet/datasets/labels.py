@@ -1,4 +1,4 @@
-"""Which class a clip belongs to: the three of MEGC2019, the data set's own, or any mapping from a TOML file::
+"""Which class a clip belongs to: the three of MEGC2019, the data set's own, each emotion, or a mapping in a TOML file::
 
     classes = ["negative", "positive", "surprise"]     # their order; may be left away
 
@@ -6,7 +6,7 @@
     happiness = "positive"
     disgust = "negative"
 
-A clip whose emotion is in no class is left out by choice, which is counted and recorded, and no fault of the clip.
+A clip whose emotion is in no class is left out by choice, which is counted and said, and no fault of the clip.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ def labelled(
 ) -> tuple[list[Clip], tuple[str, ...], list[str]]:
     """Clips with their classes, the classes in order, and the ids of the clips that are in none.
 
-    ``scheme`` is "three", "five" or the path of a mapping; ``own`` holds each data set's own classes. UserError for an
+    ``scheme`` is "three", "five", "emotion" or the path of a mapping; ``own`` holds each data set's own classes. UserError for an
     unknown scheme, a mapping that cannot be read or fits nothing, and own classes of sets that differ.
     """
     classes, label = _scheme(clips, scheme.removesuffix("-class"), own)
@@ -81,9 +81,11 @@ def _scheme(clips: Sequence[Clip], scheme: str, own: Mapping[str, Sequence[str]]
         return CLASSES, three
     if scheme == "five":
         return _own_classes(clips, own)
+    if scheme == "emotion":
+        return tuple(sorted({clip.emotion or clip.label for clip in clips})), lambda clip: clip.emotion or clip.label
     if scheme.lower().endswith(".toml"):
         return _mapping(Path(scheme), clips)
-    raise unknown_name("class scheme", scheme, ("three", "five", "FILE.toml"))
+    raise unknown_name("class scheme", scheme, ("three", "five", "emotion", "FILE.toml"))
 
 
 def _own_classes(clips: Sequence[Clip], own: Mapping[str, Sequence[str]]) -> tuple[tuple[str, ...], Labelling]:

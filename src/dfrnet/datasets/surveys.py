@@ -7,6 +7,7 @@ and never a reason to give up the others.
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -103,6 +104,7 @@ def _find_tables(archive: Archive, tree: Tree) -> list[Table]:
         if path.suffix.lower() in SHEET_SUFFIXES and not path.name.startswith((".", "~$"))
     )
     tables, nearly = [], []
+    candidates = [path for path in candidates if not re.search(archive.other_sheets, path.name)]
     for path in candidates:
         try:
             tables.append(read_table(path, archive.columns, archive.optional))

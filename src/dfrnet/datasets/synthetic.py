@@ -75,9 +75,9 @@ CASME2_APEX = (
     0.0, 0.25, 0.3, 0.36, 0.4, 0.41, 0.44, 0.46, 0.48, 0.5, 0.51, 0.52, 0.54, 0.56, 0.58, 0.6, 0.64, 0.66, 0.71, 0.77,
     1.0,
 )  # fmt: skip
-"""Where apexes lie in CASME II (Yan et al., 2014): quantiles, 5 % apart, of (apex - onset) / (offset - onset) of its 254
-clips that have all three in order, from the coding sheet of 2014-05-08. Mean 0.513, standard deviation 0.165; in SAMM,
-159 clips, 0.461 and 0.164."""
+"""Where apexes lie in CASME II (Yan et al., 2014): quantiles, 5 % apart, of (apex - onset) / (offset - onset) of those
+254 clips that have all three in order, from the coding sheet of 2014-05-08. Mean 0.513, standard deviation 0.165; in
+SAMM, 159 clips, 0.461 and 0.164."""
 
 DIFFICULTIES: dict[str, Difficulty] = {
     "easy": Difficulty(

@@ -129,7 +129,8 @@ def evaluate_controls(run: Path, clips: Sequence[Clip], *, jobs: int = 1, **same
     itself gets only the other one.
     """
     reasons = []
-    own = read_config(run)["method"]
+    config = read_config(run)
+    own, same["left_out"] = config["method"], config.get("left_out")
     for name in CONTROLS:
         if name == own:
             continue

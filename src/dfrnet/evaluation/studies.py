@@ -1,7 +1,8 @@
-"""Questions that are asked of many clips at once: a function (clips, ...) -> rows, one dict a line of the table.
+"""Questions that are asked of many clips at once, answered by a table.
 
-A study is a line in ``STUDIES``; ``render_study`` prints the rows of any of them. A column that is new needs a line in
-``COLUMNS`` where its name does not say how it is printed.
+A study is a function (clips, spec, jobs, progress) -> rows and a line in ``STUDIES``; a row is a dict, and
+``render_study`` prints the rows of any study. A new column needs a line in ``COLUMNS`` where its name does not say how
+it is printed.
 """
 
 from __future__ import annotations
@@ -28,8 +29,11 @@ from dfrnet.types import Clip, Frames, Image, UserError, unknown_name
 Row = dict[str, Any]
 """Column -> value: a word, a number, a pair (an interval), or sentences by clip id."""
 
+Progress = Callable[[int, int], None] | None
+"""Told (done, total) after every step."""
+
 DRAWN = ("default", "timed")
-"""The difficulties of the synthetic set that a study of the apex looks at."""
+"""The difficulties of the synthetic set that the study of the apex looks at."""
 
 
 @dataclass(frozen=True)
@@ -78,14 +82,14 @@ class _Held:
         return self.images[index - self.start]
 
 
-def study_clips(every: int = 4) -> list[Clip]:
-    """Drawn clips at 200 frames a second, the rate of CASME II and SAMM: every fourth of ``default`` and of ``timed``.
+def study_clips(difficulties: Sequence[str] = DRAWN, every: int = 4) -> list[Clip]:
+    """Drawn clips at 200 frames a second, the rate of CASME II and SAMM: every fourth, 72 of 24 subjects a difficulty.
 
-    These are 72 clips of 24 subjects twice, the same faces and movements with other apexes. The second set's data set
-    is called ``synthetic_timed``, so that the two are told apart.
+    Those of ``timed`` are those of ``default`` with other apexes. A set other than ``default`` bears its difficulty in
+    the name of its data set, as ``synthetic_timed``, so that all are told apart.
     """
     clips: list[Clip] = []
-    for name in DRAWN:
+    for name in difficulties:
         drawn = synthetic.load(name, fps=200.0)[::every]
         clips += drawn if name == "default" else [_renamed(clip, f"synthetic_{name}") for clip in drawn]
     return clips
@@ -96,7 +100,7 @@ def apex_study(
     spec: FeatureSpec | None = None,
     *,
     jobs: int = 1,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Progress = None,
 ) -> list[Row]:
     """How far each rule of APEX lies from the annotated apex: a row for each data set and rule.
 

@@ -32,7 +32,7 @@ class Majority:
 class Settings:
     """Nothing of it matters; it takes whatever maps there are."""
 
-    features: FeatureSpec = field(default_factory=lambda: FeatureSpec(maps=("u", "v")))
+    features: FeatureSpec = field(default_factory=FeatureSpec)
 
 
 METHOD = Method(
