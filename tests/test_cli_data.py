@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+import archive_rows
 import archives
 from dfrnet import cli
 from dfrnet.datasets import load
@@ -25,7 +26,7 @@ def three(tmp_path_factory):
     for name, write in (
         ("casme2", archives.write_casme2), ("samm", archives.write_samm), ("smic", archives.write_smic),
     ):  # fmt: skip
-        rows = [row for row in archives.full_rows(name) if row.id in official()]
+        rows = [row for row in archive_rows.full_rows(name) if row.id in official()]
         write(root / name, rows=rows[:: max(1, len(rows) // 8)][:8])
     return root
 
@@ -143,8 +144,8 @@ def test_a_damaged_clip_is_named_left_out_of_every_row_and_recorded(call, tmp_pa
 
 
 def test_errata_are_in_the_record_and_a_run_without_them_is_another(call, tmp_path):
-    rows = [archives.make_row("smic", str(k), f"s{k}_ne_01", "negative", 100, 104, 108) for k in (1, 2, 3)]
-    rows.append(archives.make_row("smic", "18", "s18_sur_03", "negative", 200, 204, 208))
+    rows = [archive_rows.make_row("smic", str(k), f"s{k}_ne_01", "negative", 100, 104, 108) for k in (1, 2, 3)]
+    rows.append(archive_rows.make_row("smic", "18", "s18_sur_03", "negative", 200, 204, 208))
     archives.write_smic(tmp_path / "smic", rows=rows, trees=("long",), cheap=True)
     words = ("evaluate", "svm_flow", "--data", f"smic={tmp_path / 'smic'}", "--classes", "five", "--out", "run")
     words += ("--set", "align=none", "--no-controls", "--jobs", 1)

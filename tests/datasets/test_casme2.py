@@ -4,8 +4,9 @@ import cv2
 import numpy as np
 import pytest
 
-import archives
-from archives import found, full_rows, make_row, stems, write_casme2
+import archive_faults
+from archive_rows import full_rows, make_row
+from archives import found, stems, write_casme2
 from dfrnet.datasets import ARCHIVES, load
 from dfrnet.datasets.surveys import survey
 
@@ -64,7 +65,7 @@ def test_action_units_are_numbers_or_text(tmp_path, cell, units):
 
 def test_a_slash_is_an_apex_that_nobody_saw(tmp_path):
     written = write_casme2(tmp_path, rows=[*ROWS, row("04", "EP12_01f")], cheap=True)
-    archives.set_cell(written, "casme2/sub04/EP12_01f", "ApexFrame", "/", "no_apex")
+    archive_faults.set_cell(written, "casme2/sub04/EP12_01f", "ApexFrame", "/", "no_apex")
     seen = survey(CASME2, tmp_path)
     assert found(seen.findings) == written.expected()
     assert seen.left_out == ()
@@ -73,7 +74,7 @@ def test_a_slash_is_an_apex_that_nobody_saw(tmp_path):
 
 def test_an_apex_at_the_onset_is_none(tmp_path):
     written = write_casme2(tmp_path, rows=[row("05", "EP09_05f")], cheap=True)
-    archives.set_cell(written, written.ids[0], "ApexFrame", 46, "apex_at_onset")
+    archive_faults.set_cell(written, written.ids[0], "ApexFrame", 46, "apex_at_onset")
     seen = survey(CASME2, tmp_path)
     assert found(seen.findings) == written.expected()
     assert seen.clips[0].apex is None
@@ -90,7 +91,7 @@ def test_an_apex_at_the_offset_is_an_apex(tmp_path):
 
 def test_an_apex_after_the_offset_is_none(tmp_path):
     written = write_casme2(tmp_path, rows=ROWS, cheap=True)
-    archives.set_cell(written, written.ids[0], "ApexFrame", 57, "apex_outside")
+    archive_faults.set_cell(written, written.ids[0], "ApexFrame", 57, "apex_outside")
     seen = survey(CASME2, tmp_path)
     assert found(seen.findings) == written.expected()
     assert seen.clips[0].apex is None
@@ -105,13 +106,13 @@ def test_names_that_follow_no_pattern(tmp_path, name):
 @pytest.mark.parametrize("cell", ["01", "sub01", "1", 1])
 def test_spellings_of_a_subject(tmp_path, cell):
     written = write_casme2(tmp_path, rows=ROWS[:1], cheap=True)
-    archives.set_cell(written, written.ids[0], "Subject", cell)
+    archive_faults.set_cell(written, written.ids[0], "Subject", cell)
     assert [clip.id for clip in survey(CASME2, tmp_path).clips] == ["casme2/sub01/EP02_01f"]
 
 
 def test_folders_that_nobody_labelled(tmp_path):
     written = write_casme2(tmp_path, rows=[*ROWS, row("09", "EP09f")], cheap=True)
-    archives.extra_folder(written, "casme2/sub09/EP02_02f", "casme2/sub09/EP09f")
+    archive_faults.extra_folder(written, "casme2/sub09/EP02_02f", "casme2/sub09/EP09f")
     seen = survey(CASME2, tmp_path)
     assert found(seen.findings) == written.expected()
     assert "EP02_02f" in seen.findings[0].sentence
@@ -199,7 +200,7 @@ def test_cropped_before_selected_before_raw(tmp_path, trees, used):
 def test_one_crop_missing_does_not_turn_the_others_raw(tmp_path):
     written = write_casme2(tmp_path / "data", clips=12, trees=["raw", "cropped"], cheap=True)
     lacking = written.ids[4]
-    archives.remove_folder(written, lacking)
+    archive_faults.remove_folder(written, lacking)
     seen = survey(CASME2, tmp_path / "data")
     assert [clip.id for clip in seen.clips if not clip.cropped] in ([], [lacking])
     assert [clip for _, clip in found(seen.findings)] == [lacking]

@@ -1,7 +1,8 @@
 import pytest
 
-import archives
-from archives import found, make_row, write_casme3
+import archive_faults
+from archive_rows import make_row
+from archives import found, write_casme3
 from dfrnet.datasets import ARCHIVES, load
 from dfrnet.datasets.surveys import survey
 
@@ -50,7 +51,7 @@ def test_pictures_are_what_they_should_be(tmp_path):
 @pytest.mark.parametrize(("cell", "folder"), [("J", "j"), ("j", "J"), ("J", "J")])
 def test_the_one_take_with_a_capital(tmp_path, cell, folder):
     written = write_casme3(tmp_path, rows=[row(clip="j")], cheap=True)
-    archives.set_cell(written, written.ids[0], "Filename", cell)
+    archive_faults.set_cell(written, written.ids[0], "Filename", cell)
     if folder == "J":
         take = tmp_path / "data" / "part_A" / "spNO.1"
         (take / "j").rename(take / "take")
@@ -67,7 +68,7 @@ def test_others_and_others_are_one_emotion(tmp_path):
 
 def test_the_same_movement_twice(tmp_path):
     written = write_casme3(tmp_path, rows=ROWS, cheap=True)
-    archives.repeat_row(written, written.ids[1])
+    archive_faults.repeat_row(written, written.ids[1])
     seen = survey(CASME3, tmp_path)
     assert amiss(seen) == written.expected()
     (sentence,) = (finding.sentence for finding in seen.findings if finding.kind == "twice")
@@ -89,7 +90,7 @@ def test_known_errors(tmp_path, subject, take, onset, apex, offset, column, typo
     one = row(subject, take, "disgust", onset, apex, offset)
     written = write_casme3(tmp_path, rows=[one, *ROWS], cheap=True)
     assert survey(CASME3, tmp_path).errata == ()
-    archives.set_cell(written, one.id, column, str(typo))
+    archive_faults.set_cell(written, one.id, column, str(typo))
     seen = survey(CASME3, tmp_path)
     assert amiss(seen) == []
     assert [(erratum.field, erratum.old) for erratum in seen.errata] == [(column.lower(), typo)]
@@ -103,8 +104,8 @@ def test_onset_and_apex_zero(tmp_path):
     """spNO.216 e: frames count from 1."""
     one = row("spNO.216", "e", "disgust", 1, 5, 9)
     written = write_casme3(tmp_path, rows=[one], cheap=True)
-    archives.set_cell(written, one.id, "Onset", "0")
-    archives.set_cell(written, one.id, "Apex", "0")
+    archive_faults.set_cell(written, one.id, "Onset", "0")
+    archive_faults.set_cell(written, one.id, "Apex", "0")
     seen = survey(CASME3, tmp_path)
     assert [(erratum.field, erratum.new) for erratum in seen.errata] == [("onset", 1), ("apex", 1)]
     assert amiss(seen) == [("apex_at_onset", seen.annotations[0].id)]
@@ -113,7 +114,7 @@ def test_onset_and_apex_zero(tmp_path):
 
 def test_an_offset_of_zero_is_no_offset(tmp_path):
     written = write_casme3(tmp_path, rows=[row("spNO.40", "e"), *ROWS], cheap=True)
-    archives.set_cell(written, written.ids[0], "Offset", "0")
+    archive_faults.set_cell(written, written.ids[0], "Offset", "0")
     seen = survey(CASME3, tmp_path)
     ((kind, clip),) = amiss(seen)
     assert kind in {"order", "offset_from_apex"}  # left out, or as long as is known
@@ -124,7 +125,7 @@ def test_an_offset_of_zero_is_no_offset(tmp_path):
 def test_an_apex_at_the_onset_is_none(tmp_path):
     """55 rows of the released sheet."""
     written = write_casme3(tmp_path, rows=ROWS, cheap=True)
-    archives.set_cell(written, written.ids[0], "Apex", "112", "apex_at_onset")
+    archive_faults.set_cell(written, written.ids[0], "Apex", "112", "apex_at_onset")
     seen = survey(CASME3, tmp_path)
     assert amiss(seen) == written.expected()
     assert seen.clips[0].apex is None

@@ -72,7 +72,7 @@ def test_many_findings_of_a_kind_are_shortened_unless_all_are_asked_for(tmp_path
 
 
 def test_errata_are_shown_with_their_source_and_can_be_switched_off(tmp_path):
-    from archives import make_row
+    from archive_rows import make_row
 
     rows = [make_row("smic", "18", "s18_sur_03", "negative", 100, 104, 108)]
     written = write_smic(tmp_path / "smic", rows=rows, cheap=True, trees=("long",))

@@ -1,5 +1,6 @@
-import archives
-from archives import found, make_row, stems, write_dfme
+import archive_faults
+from archive_rows import make_row
+from archives import found, stems, write_dfme
 from dfrnet.datasets import ARCHIVES, load
 from dfrnet.datasets.surveys import survey
 
@@ -33,7 +34,7 @@ def test_pictures_are_what_they_should_be(tmp_path):
 
 def test_a_missing_folder(tmp_path):
     written = write_dfme(tmp_path, rows=ROWS, cheap=True)
-    archives.remove_folder(written, written.ids[1])
+    archive_faults.remove_folder(written, written.ids[1])
     seen = survey(DFME, tmp_path)
     assert found(seen.findings) == written.expected()
     assert "sub0003_02" in seen.findings[0].sentence

@@ -14,9 +14,8 @@ PICTURES = [np.zeros((4, 4), np.uint8)] * 3
 
 
 def clip(dataset, subject, name, emotion, label=None):
-    return Clip(
-        f"{dataset}/{subject}/{name}", dataset, f"{dataset}/{subject}", label or emotion, PICTURES, 0, 1, 2, 100.0, emotion
-    )  # fmt: skip
+    person = f"{dataset}/{subject}"
+    return Clip(f"{person}/{name}", dataset, person, label or emotion, PICTURES, 0, 1, 2, 100.0, emotion)
 
 
 def test_the_official_list_is_that_of_the_challenge():
@@ -59,7 +58,7 @@ def test_own_classes_of_one_set():
 
 def test_own_classes_of_sets_that_differ_are_an_error():
     clips = [clip("samm", "006", "006_1_1", "anger"), clip("casme2", "sub01", "EP01", "disgust")]
-    with pytest.raises(UserError, match="samm: anger, .*; casme2: disgust"):
+    with pytest.raises(UserError, match=r"samm: anger, .*; casme2: disgust"):
         labelled(clips, "five", OWN)
     with pytest.raises(UserError, match="maps has no classes of its own"):
         labelled([clip("maps", "s1", "c1", "negative")], "five", OWN)

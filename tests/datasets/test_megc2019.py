@@ -4,8 +4,10 @@ from collections import Counter
 
 import pytest
 
-import archives
-from archives import OFFICIAL, write_casme2, write_samm, write_smic
+import archive_faults
+import archive_rows
+from archive_rows import OFFICIAL
+from archives import write_casme2, write_samm, write_smic
 from dfrnet.datasets import ARCHIVES, load
 from dfrnet.types import CLASSES, UserError
 
@@ -72,7 +74,7 @@ def test_the_parts_make_the_whole(composite):
 
 def test_the_list_decides_whatever_the_sheet_says(tmp_path):
     """sub05/EP12_03f was sad in 2014; the list of 2019 says surprise."""
-    rows = [archives.make_row("casme2", "05", "EP12_03f", "sadness", 10, 12, 14)]
+    rows = [archive_rows.make_row("casme2", "05", "EP12_03f", "sadness", 10, 12, 14)]
     write_casme2(tmp_path, rows=rows, cheap=True)
     (clip,) = load([f"casme2={tmp_path}"]).clips
     assert (clip.label, clip.emotion) == ("surprise", "sadness")
@@ -84,7 +86,7 @@ def test_a_clip_of_the_list_that_is_missing_is_named(tmp_path, caplog):
     for name, writer in write.items():
         written = writer(tmp_path / name, None, frames=4, cheap=True)
         gone.append(next(clip for clip in written.ids[20:] if clip in listed()))
-        archives.remove_folder(written, gone[-1])
+        archive_faults.remove_folder(written, gone[-1])
     with caplog.at_level(logging.WARNING):
         loaded = load([f"megc2019={tmp_path}"])
     assert len(loaded.clips) == 439
@@ -112,8 +114,8 @@ def mapping(root):
     path = root / "classes.toml"
     lines = []
     for name in ("casme2", "samm", "smic"):
-        emotions = dict.fromkeys(emotion.lower() for emotion in archives.FULL[name])
-        rows = [row.emotion.lower() for row in archives.full_rows(name)]
+        emotions = dict.fromkeys(emotion.lower() for emotion in archive_rows.FULL[name])
+        rows = [row.emotion.lower() for row in archive_rows.full_rows(name)]
         present = [rows[k * len(rows) // 4] for k in range(4)]
         lines += [f"[{name}]", *(f'{one} = "{"a" if one < "m" else "b"}"' for one in emotions if one in present)]
     path.write_text("\n".join(lines) + "\n")

@@ -2,8 +2,9 @@ import shutil
 
 import pytest
 
-import archives
-from archives import found, make_row, stems, write_mmew
+import archive_faults
+from archive_rows import make_row
+from archives import found, stems, write_mmew
 from dfrnet.datasets import ARCHIVES, load
 from dfrnet.datasets.surveys import survey
 
@@ -55,8 +56,8 @@ def test_posed_expressions_are_passed_over(tmp_path):
 def test_rows_whose_frames_are_not_there(tmp_path):
     """The released sheet has rows whose apex or offset lies behind the last frame."""
     written = write_mmew(tmp_path, rows=ROWS, cheap=True)
-    archives.set_cell(written, written.ids[0], "OffsetFrame", 11, "short")
-    archives.set_cell(written, written.ids[1], "ApexFrame", 14, "apex_outside")
+    archive_faults.set_cell(written, written.ids[0], "OffsetFrame", 11, "short")
+    archive_faults.set_cell(written, written.ids[1], "ApexFrame", 14, "apex_outside")
     seen = survey(MMEW, tmp_path)
     assert found(seen.findings) == written.expected()
     assert [(clip.apex, clip.offset) for clip in seen.clips] == [(4, 8), (None, 8), (8, 11)]

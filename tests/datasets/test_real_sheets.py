@@ -7,8 +7,9 @@ from collections import Counter
 
 import pytest
 
+import archive_rows
 import archives
-from archives import OFFICIAL
+from archive_rows import OFFICIAL
 from dfrnet.datasets import ARCHIVES
 from dfrnet.datasets.labels import THREE, official
 from dfrnet.datasets.surveys import survey
@@ -58,7 +59,7 @@ def test_every_row_is_read(surveyed, name, rows, people):
 @pytest.mark.parametrize("name", ["casme2", "samm"])
 def test_emotions_are_those_published(surveyed, name):
     counted = Counter(one.emotion for one in surveyed(name).annotations)
-    assert counted == {emotion.lower(): count for emotion, count in archives.FULL[name].items()}
+    assert counted == {emotion.lower(): count for emotion, count in archive_rows.FULL[name].items()}
     assert counted == dict(ARCHIVES[name].published.emotions)
 
 
@@ -100,8 +101,8 @@ def test_every_clip_of_the_list_has_a_row_or_a_folder(surveyed, tmp_path):
     assert lacking == ["smic/s01/s01_ne_02", "smic/s02/s02_sur_05"]
     assert len(clips) - len(lacking) == 440
     made = [
-        archives.make_row("smic", "1", "s1_ne_02", "negative", 100, 103, 106),
-        archives.make_row("smic", "2", "s2_sur_05", "surprise", 200, 203, 206),
+        archive_rows.make_row("smic", "1", "s1_ne_02", "negative", 100, 103, 106),
+        archive_rows.make_row("smic", "2", "s2_sur_05", "surprise", 200, 203, 206),
     ]
     archives.write_smic(tmp_path / "made", rows=made, cheap=True)
     shutil.copytree(tmp_path / "made" / "SMIC_all_cropped", tmp_path / "smic" / "SMIC_all_cropped")

@@ -2,8 +2,9 @@ import csv
 
 import pytest
 
-import archives
-from archives import found, make_row, stems, write_samm
+import archive_faults
+from archive_rows import make_row
+from archives import found, stems, write_samm
 from dfrnet.datasets import ARCHIVES, load
 from dfrnet.datasets.surveys import survey
 
@@ -49,7 +50,7 @@ def test_a_clip_with_both_paddings(tmp_path):
 
 def test_rows_are_numbered_as_the_spreadsheet_does(tmp_path):
     written = write_samm(tmp_path, rows=ROWS, cheap=True)
-    archives.set_cell(written, written.ids[1], "Onset Frame", "soon", "bad_number")
+    archive_faults.set_cell(written, written.ids[1], "Onset Frame", "soon", "bad_number")
     seen = survey(SAMM, tmp_path)
     assert found(seen.findings) == written.expected()
     assert "row 16" in seen.findings[0].sentence
@@ -82,7 +83,7 @@ def test_the_two_apexes_that_cannot_be(tmp_path, clip, onset, offset, typo):
     edited = survey(SAMM, tmp_path)
     assert (edited.errata, edited.findings) == ((), ())
     assert edited.clips[0].apex == 4
-    archives.set_cell(written, written.ids[0], "Apex Frame", typo)
+    archive_faults.set_cell(written, written.ids[0], "Apex Frame", typo)
     seen = survey(SAMM, tmp_path)
     assert [(erratum.clip, erratum.field, erratum.old) for erratum in seen.errata] == [(written.ids[0], "apex", typo)]
     assert seen.clips[0].apex is None

@@ -4,8 +4,9 @@ from collections import Counter
 
 import pytest
 
-import archives
-from archives import found, make_row, stems, write_smic
+import archive_faults
+from archive_rows import make_row
+from archives import found, stems, write_smic
 from dfrnet.datasets import ARCHIVES, load
 from dfrnet.datasets.surveys import survey
 from dfrnet.types import UserError
@@ -120,8 +121,8 @@ def test_that_no_apex_is_annotated_is_said_once_at_most(tmp_path):
 
 def test_a_cell_with_a_remark_where_no_number_is_needed(tmp_path):
     written = write_smic(tmp_path, rows=[row("s3_ne_20", onset=426679, offset=426687), *ROWS], cheap=True)
-    archives.set_cell(written, written.ids[0], "FirstF", "MISSING <-426679")
-    archives.set_cell(written, written.ids[0], "LastF", "")
+    archive_faults.set_cell(written, written.ids[0], "FirstF", "MISSING <-426679")
+    archive_faults.set_cell(written, written.ids[0], "LastF", "")
     seen = survey(SMIC, tmp_path)
     assert (amiss(seen), len(seen.clips)) == ([], 5)
 
@@ -132,7 +133,7 @@ def test_clips_without_a_row_are_taken_from_their_folders(tmp_path, tree):
     rows = [row("s1_ne_02", onset=600, offset=611), row("s2_sur_05", "surprise", 700, 706), *ROWS]
     written = write_smic(tmp_path, rows=rows, trees=[tree], cheap=True)
     for clip in written.ids[:2]:
-        archives.drop_row(written, clip)
+        archive_faults.drop_row(written, clip)
     seen = survey(SMIC, tmp_path)
     assert [one for one in found(seen.findings) if one[0] != "no_apex"] == written.expected()
     clips = {clip.id: clip for clip in seen.clips}
@@ -145,7 +146,7 @@ def test_clips_without_a_row_are_taken_from_their_folders(tmp_path, tree):
 
 def test_a_long_take_without_a_row_is_no_clip(tmp_path):
     written = write_smic(tmp_path, rows=ROWS, trees=["long"], cheap=True)
-    archives.drop_row(written, written.ids[0])
+    archive_faults.drop_row(written, written.ids[0])
     seen = survey(SMIC, tmp_path)
     assert amiss(seen) == [("unlabelled", "")]
     assert len(seen.clips) == 3
@@ -176,7 +177,7 @@ def test_long_takes_do_not(tmp_path):
 
 def test_a_label_that_the_folder_contradicts(tmp_path):
     written = write_smic(tmp_path, rows=ROWS, cheap=True)
-    archives.set_cell(written, written.ids[1], "Emotion", "surprise", "label_conflict")
+    archive_faults.set_cell(written, written.ids[1], "Emotion", "surprise", "label_conflict")
     seen = survey(SMIC, tmp_path)
     assert amiss(seen) == [("label_conflict", written.ids[1])]
     (sentence,) = [finding.sentence for finding in seen.findings if finding.kind == "label_conflict"]
@@ -188,7 +189,7 @@ def test_a_label_that_the_folder_contradicts(tmp_path):
 def test_the_one_label_that_is_known_to_be_wrong(tmp_path):
     """s18_sur_03 is negative in the sheet; its name, its folder and the public list say surprise."""
     written = write_smic(tmp_path, rows=[row("s18_sur_03", "surprise", 5000, 5008), *ROWS], cheap=True)
-    archives.set_cell(written, written.ids[0], "Emotion", "negative")
+    archive_faults.set_cell(written, written.ids[0], "Emotion", "negative")
     seen = survey(SMIC, tmp_path)
     assert amiss(seen) == []
     assert [(erratum.clip, erratum.field) for erratum in seen.errata] == [(written.ids[0], "emotion")]
@@ -200,7 +201,7 @@ def test_the_one_label_that_is_known_to_be_wrong(tmp_path):
 
 def test_clips_absent_from_a_download_are_named(tmp_path):
     written = write_smic(tmp_path, rows=[row("s3_ne_03", onset=70000, offset=70008), *ROWS], cheap=True)
-    archives.remove_folder(written, "smic/s03/s03_ne_03")
+    archive_faults.remove_folder(written, "smic/s03/s03_ne_03")
     seen = survey(SMIC, tmp_path)
     assert [finding.clip for finding in seen.left_out] == ["smic/s03/s03_ne_03"]
     assert "s03_ne_03" in seen.left_out[0].sentence
@@ -210,7 +211,7 @@ def test_clips_absent_from_a_download_are_named(tmp_path):
 def test_a_row_that_cannot_be_read_is_not_replaced_by_its_folder(tmp_path):
     """A clip is used or left out, never both."""
     written = write_smic(tmp_path, rows=ROWS, cheap=True)
-    archives.set_cell(written, written.ids[0], "OnsetF", "559740?", "bad_number")
+    archive_faults.set_cell(written, written.ids[0], "OnsetF", "559740?", "bad_number")
     seen = survey(SMIC, tmp_path)
     assert amiss(seen) == [("bad_number", written.ids[0])]
     assert written.ids[0] not in {clip.id for clip in seen.clips}
@@ -251,7 +252,7 @@ def test_a_public_copy_with_other_columns(tmp_path):
 def test_an_offset_a_frame_late_is_said(tmp_path):
     """Sources differ by a frame or two in four clips, so that the last frame may not be there."""
     written = write_smic(tmp_path, rows=ROWS, cheap=True)
-    archives.remove_frame(written, written.ids[2], "offset")
+    archive_faults.remove_frame(written, written.ids[2], "offset")
     seen = survey(SMIC, tmp_path)
     assert amiss(seen) == [("short", written.ids[2])]
     assert (len(seen.clips), seen.clips[2].offset) == (4, 7)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-import archives
+import archive_faults
 from archives import found, write_casme2
 from dfrnet.datasets import ARCHIVES, load
 from dfrnet.datasets.check import check
@@ -29,7 +29,7 @@ def sentence_of(findings, kind):
     return sentence
 
 
-@pytest.mark.parametrize("damage", [archives.truncate_frame, archives.empty_frame])
+@pytest.mark.parametrize("damage", [archive_faults.truncate_frame, archive_faults.empty_frame])
 def test_a_damaged_picture_is_named_and_costs_one_clip(tmp_path, damage):
     written = write_casme2(tmp_path, clips=3)
     damage(written, written.ids[1])
@@ -41,8 +41,8 @@ def test_a_damaged_picture_is_named_and_costs_one_clip(tmp_path, damage):
 
 def test_a_picture_of_another_size_and_a_picture_twice(tmp_path):
     written = write_casme2(tmp_path, clips=3)
-    archives.resize_frame(written, written.ids[0])
-    archives.repeat_frame(written, written.ids[2])
+    archive_faults.resize_frame(written, written.ids[0])
+    archive_faults.repeat_frame(written, written.ids[2])
     report = doctor(written)
     assert found(report.findings) == written.expected()
 
@@ -59,7 +59,7 @@ def test_a_picture_of_another_size_and_a_picture_twice(tmp_path):
 def test_text_in_a_number_cell(tmp_path, column, value, kind):
     """The row is named. An apex can be searched for; without onset or offset the clip is left out."""
     written = write_casme2(tmp_path, clips=3, cheap=True)
-    archives.set_cell(written, written.ids[1], column, value, kind)
+    archive_faults.set_cell(written, written.ids[1], column, value, kind)
     seen = survey(CASME2, tmp_path)
     assert found(seen.findings) == written.expected()
     sentence = sentence_of(seen.findings, kind)
@@ -71,7 +71,7 @@ def test_text_in_a_number_cell(tmp_path, column, value, kind):
 
 def test_a_row_without_an_emotion(tmp_path):
     written = write_casme2(tmp_path, clips=3, cheap=True)
-    archives.set_cell(written, written.ids[1], "Estimated Emotion", "", "no_emotion")
+    archive_faults.set_cell(written, written.ids[1], "Estimated Emotion", "", "no_emotion")
     seen = survey(CASME2, tmp_path)
     assert found(seen.findings) == written.expected()
     assert "row 3" in sentence_of(seen.findings, "no_emotion")
@@ -80,7 +80,7 @@ def test_a_row_without_an_emotion(tmp_path):
 def test_an_offset_before_the_onset(tmp_path):
     written = write_casme2(tmp_path, clips=3, cheap=True)
     row = written.rows[1]
-    archives.set_cell(written, row.id, "OffsetFrame", row.onset - 1, "order")
+    archive_faults.set_cell(written, row.id, "OffsetFrame", row.onset - 1, "order")
     seen = survey(CASME2, tmp_path)
     assert found(seen.findings) == written.expected()
     assert "row 3" in sentence_of(seen.findings, "order")
@@ -89,7 +89,7 @@ def test_an_offset_before_the_onset(tmp_path):
 
 def test_a_row_twice(tmp_path):
     written = write_casme2(tmp_path, clips=3, cheap=True)
-    archives.repeat_row(written, written.ids[0])
+    archive_faults.repeat_row(written, written.ids[0])
     seen = survey(CASME2, tmp_path)
     assert found(seen.findings) == written.expected()
     assert "row 2" in sentence_of(seen.findings, "twice")
@@ -100,7 +100,7 @@ def test_a_row_twice(tmp_path):
 @pytest.mark.parametrize("column", ["OnsetFrame", "OffsetFrame", "Filename", "Estimated Emotion"])
 def test_a_renamed_column_is_named(tmp_path, column):
     written = write_casme2(tmp_path, clips=3, cheap=True)
-    archives.rename_column(written, column, "Mine")
+    archive_faults.rename_column(written, column, "Mine")
     with pytest.raises(UserError) as error:
         survey(CASME2, tmp_path)
     assert written.sheet.name in str(error.value)
@@ -110,7 +110,7 @@ def test_a_renamed_column_is_named(tmp_path, column):
 
 def test_a_renamed_apex_column_costs_no_clip(tmp_path):
     written = write_casme2(tmp_path, clips=3, cheap=True)
-    archives.rename_column(written, "ApexFrame", "Mine")
+    archive_faults.rename_column(written, "ApexFrame", "Mine")
     seen = survey(CASME2, tmp_path)
     assert "ApexFrame" in sentence_of(seen.findings, "no_column")
     assert {finding.kind for finding in seen.findings} <= {"no_column", "no_apex"}
@@ -120,7 +120,7 @@ def test_a_renamed_apex_column_costs_no_clip(tmp_path):
 @pytest.mark.parametrize("which", ["onset", "apex", "offset", "between"])
 def test_a_missing_frame(tmp_path, which):
     written = write_casme2(tmp_path, clips=3, cheap=True)
-    archives.remove_frame(written, written.ids[1], which)
+    archive_faults.remove_frame(written, written.ids[1], which)
     seen = survey(CASME2, tmp_path)
     assert found(seen.findings) == written.expected()
     assert all(written.ids[1] in finding.sentence for finding in seen.findings)
@@ -129,7 +129,7 @@ def test_a_missing_frame(tmp_path, which):
 
 def test_two_files_with_one_number(tmp_path):
     written = write_casme2(tmp_path, clips=3)
-    archives.double_number(written, written.ids[1])
+    archive_faults.double_number(written, written.ids[1])
     seen = survey(CASME2, tmp_path)
     assert found(seen.findings) == written.expected()
     assert "reg_img" in sentence_of(seen.findings, "duplicate_number")
@@ -139,7 +139,7 @@ def test_two_files_with_one_number(tmp_path):
 
 def test_a_missing_folder(tmp_path):
     written = write_casme2(tmp_path, clips=3, cheap=True)
-    archives.remove_folder(written, written.ids[1])
+    archive_faults.remove_folder(written, written.ids[1])
     seen = survey(CASME2, tmp_path)
     assert found(seen.findings) == written.expected()
     assert "row 3" in sentence_of(seen.findings, "no_folder")
@@ -174,7 +174,7 @@ def test_a_folder_without_permission():
         root.chmod(0o755)
         written = write_casme2(root / "data", clips=3, cheap=True)
         survey(CASME2, written.root)  # everything is imported now, whoever runs the rest
-        folder = archives.lock_folder(written, written.ids[1])
+        folder = archive_faults.lock_folder(written, written.ids[1])
         try:
             with somebody_else():
                 if os.access(folder, os.R_OK, effective_ids=os.access in os.supports_effective_ids):
@@ -189,7 +189,7 @@ def test_a_folder_without_permission():
 
 def test_a_link_that_leads_back(tmp_path):
     written = write_casme2(tmp_path, clips=3, cheap=True)
-    archives.add_link_loop(written)
+    archive_faults.add_link_loop(written)
     seen = survey(CASME2, tmp_path)
     assert found(seen.findings) == written.expected()
     assert "again" in sentence_of(seen.findings, "link_loop")
@@ -216,7 +216,7 @@ def test_a_link_that_leads_nowhere(tmp_path):
 
 def test_ten_thousand_stray_files(tmp_path):
     written = write_casme2(tmp_path, clips=3, cheap=True)
-    archives.add_strays(written, 10_000)
+    archive_faults.add_strays(written, 10_000)
     seen = survey(CASME2, tmp_path)
     assert found(seen.findings) == written.expected()
     assert "10000" in sentence_of(seen.findings, "stray_files").replace(",", "")
@@ -238,7 +238,7 @@ def test_what_systems_leave_behind_is_not_worth_a_word(tmp_path):
 def test_everything_at_once(tmp_path):
     """The full set of faults on one archive; the doctor finds these and no others."""
     written = write_casme2(tmp_path, None, trees=["cropped"], frames=9, cheap=True)
-    archives.plant_full(written)
+    archive_faults.plant_full(written)
     cheap = {"undecodable", "sizes", "duplicate_file", "damaged"}  # one picture stands for all here
     expected = [one for one in written.expected() if one[0] not in cheap]
     assert [one for one in found(survey(CASME2, tmp_path).findings) if one[0] not in cheap] == expected
@@ -266,12 +266,12 @@ def test_a_sheet_that_is_none(tmp_path, content):
 def test_the_command_line(tmp_path, python):
     """Faults of every sort: one sentence each, status 1, no traceback."""
     written = write_casme2(tmp_path / "data", clips=8)
-    archives.truncate_frame(written, written.ids[0])
-    archives.remove_folder(written, written.ids[1])
-    archives.set_cell(written, written.ids[2], "OnsetFrame", "soon", "bad_number")
-    archives.double_number(written, written.ids[3])
-    archives.add_link_loop(written)
-    archives.add_strays(written)
+    archive_faults.truncate_frame(written, written.ids[0])
+    archive_faults.remove_folder(written, written.ids[1])
+    archive_faults.set_cell(written, written.ids[2], "OnsetFrame", "soon", "bad_number")
+    archive_faults.double_number(written, written.ids[3])
+    archive_faults.add_link_loop(written)
+    archive_faults.add_strays(written)
     done = python("-m", "dfrnet", "data", "check", "casme2", written.root, "--all", "--jobs", 1)
     assert done.returncode == 1, done.stderr
     assert "Traceback" not in done.stdout + done.stderr
@@ -292,7 +292,7 @@ def test_the_command_line_says_what_a_user_must_mend(tmp_path, python, fault):
     if fault == "no folder":
         shutil.rmtree(written.root)
     else:
-        archives.rename_column(written, "OnsetFrame", "Mine")
+        archive_faults.rename_column(written, "OnsetFrame", "Mine")
     done = python("-m", "dfrnet", "data", "check", "casme2", written.root)
     assert done.returncode not in (0, 1) or done.stderr
     assert "Traceback" not in done.stdout + done.stderr

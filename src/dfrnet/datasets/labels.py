@@ -82,10 +82,14 @@ def _scheme(clips: Sequence[Clip], scheme: str, own: Mapping[str, Sequence[str]]
     if scheme == "five":
         return _own_classes(clips, own)
     if scheme == "emotion":
-        return tuple(sorted({clip.emotion or clip.label for clip in clips})), lambda clip: clip.emotion or clip.label
+        return tuple(sorted({_emotion(clip) for clip in clips})), _emotion
     if scheme.lower().endswith(".toml"):
         return _mapping(Path(scheme), clips)
     raise unknown_name("class scheme", scheme, ("three", "five", "emotion", "FILE.toml"))
+
+
+def _emotion(clip: Clip) -> str:
+    return clip.emotion or clip.label
 
 
 def _own_classes(clips: Sequence[Clip], own: Mapping[str, Sequence[str]]) -> tuple[tuple[str, ...], Labelling]:

@@ -78,7 +78,7 @@ def flow_curve(clip: Clip, frames: Frames) -> Curve:
     """95th percentile of the flow's magnitude from the onset frame to each frame, its median taken off: (n,), pixels.
 
     Pixels are those of 64 x 64 frames. Dense inverse search (Kroeger et al. 2016), ultrafast preset, refined down to
-    single pixels: a quarter of the time of ``dis_medium`` on 128 x 128 frames, and no further from the true apex.
+    single pixels: a third of the time of ``dis_medium`` on 128 x 128 frames, and no further from the true apex.
     """
     method = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_ULTRAFAST)
     method.setFinestScale(0)
