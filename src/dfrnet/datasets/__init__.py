@@ -107,6 +107,8 @@ def _split(sources: Sequence[str]) -> list[tuple[str, str]]:
             raise unknown_name("data set", name, names())
         if not root and name != "synthetic":
             raise UserError(f"--data {source}: where is it? Write --data {name}=FOLDER")
+        if name != "synthetic":
+            root = str(Path(root).expanduser())  # a shell does not do it behind the equals sign
         if name == COMPOSITE:
             found += [(part, str(path)) for part, path in megc2019.parts(Path(root)).items()]
         else:

@@ -60,8 +60,8 @@ def labelled(
 ) -> tuple[list[Clip], tuple[str, ...], list[str]]:
     """Clips with their classes, the classes in order, and the ids of the clips that are in none.
 
-    ``scheme`` is "three", "five", "emotion" or the path of a mapping; ``own`` holds each data set's own classes. UserError for an
-    unknown scheme, a mapping that cannot be read or fits nothing, and own classes of sets that differ.
+    ``scheme`` is "three", "five", "emotion" or the path of a mapping; ``own`` holds each data set's own classes.
+    UserError for an unknown scheme, a mapping that cannot be read or fits nothing, and own classes of sets that differ.
     """
     classes, label = _scheme(clips, scheme.removesuffix("-class"), own)
     kept, apart = [], []
