@@ -6,6 +6,7 @@ import logging
 import subprocess
 import sys
 import time
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ import archives
 from dfrnet import cli
 from dfrnet.datasets import load
 from dfrnet.datasets.labels import official
+from dfrnet.evaluation import studies
 from dfrnet.evaluation.records import load_run
 from trees import child_environment
 
@@ -183,10 +185,13 @@ def test_a_killed_extraction_goes_on(three, tmp_path):
     assert len(list(folder.rglob("*.safetensors"))) == 24
 
 
-def test_the_apex_study_prints_its_contract(call):
-    status, out, _ = call("study", "apex", "--format", "json", "--set", "frame_size=32")
+def test_the_apex_study_prints_its_contract(call, three, monkeypatch):
+    few = partial(studies.study_clips, every=72)  # the usual 144 drawn clips take a minute
+    monkeypatch.setattr(studies, "study_clips", few)
+    status, out, _ = call("study", "apex", "--data", f"casme2={three / 'casme2'}", "--format", "json", "--jobs", 1)
     assert status == 0
     rows = json.loads(out)["rows"]
+    assert {row["data"]: row["n"] for row in rows} == {"casme2": 8, "synthetic": 4, "synthetic_timed": 4}
     assert {"flow_prior", "dc_rois", "max_difference", "middle"} <= {row["method"] for row in rows}
     assert all({"method", "data", "n", "mae_frames", "median_frames", "mae_ms"} <= set(row) for row in rows)
 

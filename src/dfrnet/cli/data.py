@@ -22,7 +22,7 @@ from dfrnet.cli.options import (
     cores,
     find_method,
     load,
-    progress_bar,
+    progress_bars,
     width,
 )
 from dfrnet.types import UserError
@@ -57,7 +57,7 @@ def check(
 
     if format not in {"text", "json"}:
         raise UserError(f"--format {format}: text or json")
-    with progress_bar("clips") as progress:
+    with progress_bars("clips") as (progress,):
         reports = examine(name, root, errata=errata, jobs=cores(jobs), progress=progress)
     typer.echo(render(reports, format, every), nl=False)
     if any(report.unusable for report in reports):
@@ -98,7 +98,7 @@ def extract(
     chosen = find_method(method)
     loaded = load(data, classes, errata)
     spec = fitted_spec(loaded.clips, chosen.inputs(chosen.configured(preset, changes_of(change))))
-    with progress_bar("clips") as progress:
+    with progress_bars("clips") as (progress,):
         if out is not None:
             left_out = write_released_maps(loaded.clips, out, spec, jobs=cores(jobs), cache=cache, progress=progress)
             done = f"{out}: maps of {len(loaded.clips) - len(left_out)} clips; read them with --data maps={out}"
@@ -134,6 +134,6 @@ def study(
     spec = find_method("svm_flow").configured("", changes_of(change)).features
     real = [source for source in data if source.partition("=")[0] != "synthetic"]
     clips = [*(load(real, "emotion", errata).clips if real else ()), *study_clips()]
-    with progress_bar("clips") as progress:
+    with progress_bars("clips") as (progress,):
         rows = STUDIES[name](clips, spec, jobs=cores(jobs), progress=progress)
     typer.echo(render_study(rows, format, width()), nl=False)

@@ -23,7 +23,7 @@ from dfrnet.cli.options import (
     cores,
     find_method,
     load,
-    progress_bar,
+    progress_bars,
     width,
 )
 from dfrnet.types import UserError
@@ -47,7 +47,7 @@ def demo(
     from dfrnet.evaluation.demo import demo as run_demo
 
     typer.echo("Drawing faces, extracting optical flow, training DFR-Net with one subject left out at a time ...")
-    with progress_bar("folds") as progress:
+    with progress_bars("folds") as (progress,):
         run = run_demo(out, seed=seed, jobs=cores(jobs), progress=progress)
     _finish(run)
 
@@ -87,10 +87,10 @@ def evaluate(
     loaded = load(data, classes, errata)
     folder = Path("runs") / method if out is None else out
     same = {**loaded.record, "protocol": protocol, "jobs": cores(jobs), "cache": cache}
-    with progress_bar("folds") as progress:
+    with progress_bars("clips", "folds") as (extracting, progress):
         run = run_evaluation(
             chosen, loaded.clips, folder, settings=settings, selection=selection, seeds=range(seed, seed + seeds),
-            progress=progress, **same,
+            extracting=extracting, progress=progress, **same,
         )  # fmt: skip
     if controls:
         for reason in evaluate_controls(folder, loaded.clips, **same):
@@ -185,7 +185,7 @@ def train(
     settings = chosen.configured(preset, changes_of(change))
     check_target(out)
     loaded = load(data, classes, errata)
-    with progress_bar("clips") as progress:
+    with progress_bars("clips") as (progress,):
         model = fit(
             chosen, loaded.clips, settings, **loaded.record, seed=seed, jobs=cores(jobs), cache=cache,
             progress=progress,

@@ -66,6 +66,7 @@ def evaluate(
     seeds: Sequence[int] = (0,),
     jobs: int = 1,
     cache: Path | None = None,
+    extracting: Callable[[int, int], None] | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> Run:
     """Run every missing fold of ``method`` on ``clips`` into the folder ``out`` and return the whole run.
@@ -73,18 +74,30 @@ def evaluate(
     ``data`` names the sources for the record, ``errata`` the corrections that their sheets got, ``left_out`` the clips
     that cannot be used, with a sentence each. A clip whose features cannot be extracted joins those, and the run goes
     on without it. ``jobs`` processes work at once; a fold's numbers depend on neither their number nor the order.
-    ``cache`` is the folder of extracted features. ``progress(done, all)`` is called after each fold. UserError if
-    ``out`` holds a run of another configuration (the difference is named) or anything else; nothing is overwritten.
+    ``cache`` is the folder of extracted features. ``extracting(done, all)`` is called after each clip and
+    ``progress(done, all)`` after each fold. UserError if ``out`` holds a run of another configuration (the difference
+    is named) or anything else; nothing is overwritten.
     """
     settings = method.settings if settings is None else settings
-    begun = read_config(out).get("left_out", {}) if (out / "run.json").exists() else None
-    left_out = {**(left_out or {}), **(begun or {})}
+    begun = (out / "run.json").exists()
+    left_out = {**(left_out or {}), **(read_config(out).get("left_out", {}) if begun else {})}
     clips = [clip for clip in clips if clip.id not in left_out]
-    folds = _checked(clips, classes, protocol, selection)
+    _checked(clips, classes, protocol, selection)
     spec = fitted_spec(clips, method.inputs(settings))
+    extracted = None
+    if not begun:
+        # Before the folder appears: what cannot run leaves none behind that the mended command would trip over.
+        _check_free(out)
+        _try_build(method, settings, spec, len(classes))
+        extracted = features(clips, spec, jobs=jobs, cache=cache, progress=extracting)
+        clips, left_out = list(extracted.clips), left_out | extracted.left_out
+        for sentence in extracted.left_out.values():
+            log.warning("left out: %s", sentence)
+    folds = _checked(clips, classes, protocol, selection)
     config = _config(method, settings, spec, clips, data, classes, protocol, selection, seeds, len(folds))
     config |= {"errata": list(errata), "left_out": left_out}
-    _check_folder(out, config)
+    if begun:
+        _check_same(out, config)
     tasks = [
         Task(method, settings, spec, classes, selection, seed, fold)
         for seed in seeds
@@ -95,25 +108,15 @@ def evaluate(
     if progress:
         progress(total - len(tasks), total)
     if tasks:
-        # Before the folder appears: what cannot run leaves none behind that the mended command would trip over.
-        _try_build(method, settings, spec, len(classes))
-        found = features(clips, spec, jobs=jobs, cache=cache)
-        if found.left_out and begun is None:
-            for sentence in found.left_out.values():
-                log.warning("left out: %s", sentence)
-            return evaluate(
-                method, found.clips, out, settings=settings, data=data, classes=classes, errata=errata,
-                left_out={**left_out, **found.left_out}, protocol=protocol, selection=selection, seeds=seeds, jobs=jobs,
-                cache=cache, progress=progress,
-            )  # fmt: skip
-        if found.left_out:
-            raise UserError(f"{out}: a clip of this run cannot be used any more: {next(iter(found.left_out.values()))}")
-        x = found.x
+        extracted = extracted or features(clips, spec, jobs=jobs, cache=cache, progress=extracting)
+        if len(extracted.clips) < len(clips):
+            why = next(iter(extracted.left_out.values()))
+            raise UserError(f"{out}: a clip of this run cannot be used any more: {why}")
         _create_folder(out, config)
         with joblib.parallel_config(backend="loky", inner_max_num_threads=1):
             parallel = joblib.Parallel(n_jobs=jobs, return_as="generator_unordered")
             table = clip_table(clips)
-            work = parallel(joblib.delayed(_run_and_store)(task, x, table, out) for task in tasks)
+            work = parallel(joblib.delayed(_run_and_store)(task, extracted.x, table, out) for task in tasks)
             for done, _ in enumerate(work, start=total - len(tasks) + 1):
                 if progress:
                     progress(done, total)
@@ -259,16 +262,18 @@ def _try_build(method: Method, settings: Any, spec: FeatureSpec, classes: int) -
         method.network(settings, spec, classes)
 
 
-def _check_folder(out: Path, config: dict[str, Any]) -> None:
-    """UserError unless ``out`` is new, empty or the folder of this very run."""
-    record = out / "run.json"
-    if record.exists():
-        old = read_config(out)
-        _compare_configs(out, old, config)
-        if old.get("versions") != config["versions"]:
-            log.warning("%s: was begun with other package versions; its record keeps naming those", out)
-    elif out.is_file() or (out.is_dir() and any(not _harmless(entry) for entry in out.iterdir())):
+def _check_free(out: Path) -> None:
+    """UserError unless ``out`` is new, empty or holds what a killed start of a run leaves."""
+    if out.is_file() or (out.is_dir() and any(not _harmless(entry) for entry in out.iterdir())):
         raise UserError(f"{out}: exists and is not the folder of a run; choose another --out, nothing was changed")
+
+
+def _check_same(out: Path, config: dict[str, Any]) -> None:
+    """UserError unless ``out`` is the folder of this very run."""
+    old = read_config(out)
+    _compare_configs(out, old, config)
+    if old.get("versions") != config["versions"]:
+        log.warning("%s: was begun with other package versions; its record keeps naming those", out)
 
 
 def _harmless(entry: Path) -> bool:
