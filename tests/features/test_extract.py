@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+import cv2
 import numpy as np
 import pytest
 
@@ -62,17 +63,48 @@ def test_every_flow_centre_and_scale(clip, flow, centre, scale):
 @pytest.mark.parametrize("name", APEX)
 def test_every_apex_lies_within_the_movement(clip, drawn_clips, name):
     for one in drawn_clips:
-        assert one.onset <= APEX[name](one) <= one.offset
+        assert one.onset <= APEX[name](one, one.frames) <= one.offset
     spec = FeatureSpec(apex=name)
-    expected = extract(clip.frames, spec, clip.onset, APEX[name](clip)).maps
+    expected = extract(clip.frames, spec, clip.onset, APEX[name](clip, clip.frames)).maps
     np.testing.assert_array_equal(clip_features(clip, spec).maps, expected)
 
 
 def test_apex_by_name(clip):
-    assert APEX["annotated"](clip) == clip.apex
-    assert APEX["middle"](clip) == (clip.onset + clip.offset) // 2
-    with pytest.raises(UserError, match=rf"clip {clip.id}: no apex is annotated.*--set apex=middle"):
-        clip_features(replace(clip, apex=None), FeatureSpec())
+    assert APEX["annotated"](clip, clip.frames) == APEX["auto"](clip, clip.frames) == clip.apex
+    assert APEX["middle"](clip, clip.frames) == (clip.onset + clip.offset) // 2
+    unmarked = replace(clip, apex=None)
+    assert APEX["auto"](unmarked, clip.frames) == APEX["flow_prior"](unmarked, clip.frames)
+    with pytest.raises(UserError, match=rf"clip {clip.id}: no apex is annotated.*--set apex=auto"):
+        clip_features(unmarked, FeatureSpec(apex="annotated"))
+
+
+@pytest.fixture(scope="module")
+def uncropped(clip):
+    """The same clip with the face in a picture of 480 x 640, as a camera would show it."""
+    frames = []
+    for frame in clip.frames:
+        scene = np.full((480, 640, 3), 96, np.uint8)
+        scene[90:390, 170:470] = cv2.resize(frame, (300, 300), interpolation=cv2.INTER_CUBIC)
+        frames.append(scene)
+    return replace(clip, frames=frames, cropped=False)
+
+
+def test_auto_aligns_what_is_not_cropped_and_nothing_else(clip, uncropped):
+    spec = FeatureSpec(maps=("u", "v", "apex"))
+    aligned = clip_features(uncropped, replace(spec, align="face")).maps
+    np.testing.assert_array_equal(clip_features(uncropped, spec).maps, aligned)
+    as_it_is = clip_features(clip, replace(spec, align="none")).maps
+    np.testing.assert_array_equal(clip_features(clip, spec).maps, as_it_is)
+    # The face fills the picture again, so that its motion lies where it lay in the crop.
+    whole = clip_features(uncropped, replace(spec, align="none")).maps
+    likeness = [np.corrcoef(maps[:2].ravel(), as_it_is[:2].ravel())[0, 1] for maps in (aligned, whole)]
+    assert likeness[0] > 0.6 > likeness[1]
+
+
+def test_no_face_is_an_error_that_names_the_clip(uncropped):
+    empty = replace(uncropped, frames=[np.full((480, 640, 3), 96, np.uint8)] * len(uncropped.frames))
+    with pytest.raises(UserError, match=rf"clip {empty.id}: .*no face"):
+        clip_features(empty, FeatureSpec())
 
 
 def test_pixels_are_those_of_frame_size():
@@ -106,14 +138,14 @@ def test_a_folder_of_pictures_equals_the_frames_in_memory(tmp_path, drawn_clips)
 
 def test_extraction_is_the_same_each_time_and_in_any_number_of_processes(drawn_clips):
     spec = FeatureSpec(size=16, frame_size=64)
-    once = features(drawn_clips[:2], spec)
+    once = features(drawn_clips[:2], spec).x
     assert once.shape == (2, 3, 16, 16)
-    np.testing.assert_array_equal(once, features(drawn_clips[:2], spec, jobs=2))
+    np.testing.assert_array_equal(once, features(drawn_clips[:2], spec, jobs=2).x)
     np.testing.assert_array_equal(once[1], clip_features(drawn_clips[1], spec).maps)
 
 
 def test_ready_maps_are_centred_and_scaled(maps_clips):
-    found = features(maps_clips, FeatureSpec())
+    found = features(maps_clips, FeatureSpec()).x
     assert found.shape == (18, 3, 28, 28)
     np.testing.assert_allclose(np.median(found[:, :2], axis=(2, 3)), 0, atol=1e-5)
     np.testing.assert_allclose(np.percentile(np.abs(found[:, :2]), 99, axis=(1, 2, 3)), 1, atol=1e-4)
@@ -121,7 +153,7 @@ def test_ready_maps_are_centred_and_scaled(maps_clips):
 
 def test_ready_maps_keep_their_signs(maps_clips):
     """The tree's first class moves right (u above the grey of rest) in the upper half; its third one moves left."""
-    found = features(maps_clips, FeatureSpec(maps=("u", "v")))
+    found = features(maps_clips, FeatureSpec(maps=("u", "v"))).x
     assert found[0, 0, 4:10, 10:18].mean() > 0.4
     assert found[2, 0, 17:22, 18:24].mean() < -0.4
 
@@ -178,7 +210,7 @@ def test_an_entry_of_ones_own_joins_by_name(monkeypatch, clip):
 def test_clips_of_other_sizes_share_an_array(drawn_clips):
     small = [np.ascontiguousarray(drawn_clips[0].frames[i][::2, ::3]) for i in range(3)]
     other = Clip("d/s/c", "d", "d/s", "positive", small, 0, 1, 2)
-    assert features([drawn_clips[0], other], FeatureSpec(size=16)).shape == (2, 3, 16, 16)
+    assert features([drawn_clips[0], other], FeatureSpec(size=16)).x.shape == (2, 3, 16, 16)
 
 
 @pytest.mark.parametrize(

@@ -126,14 +126,16 @@ def study(
 
     Example: dfrnet study apex --data casme2=/data/CASME2 --format json
     """
-    from dfrnet.evaluation.studies import STUDIES, render_study, study_clips
+    from dfrnet.evaluation.studies import DRAWN, STUDIES, render_study, study_clips
     from dfrnet.types import unknown_name
 
     if name not in STUDIES:
         raise unknown_name("study", name, STUDIES)
     spec = find_method("svm_flow").configured("", changes_of(change)).features
     real = [source for source in data if source.partition("=")[0] != "synthetic"]
-    clips = [*(load(real, "emotion", errata).clips if real else ()), *study_clips()]
+    hardness = [source.partition("=")[2] for source in data if source.startswith("synthetic=")]
+    drawn = study_clips(tuple(dict.fromkeys([*DRAWN, *hardness])))
+    clips = [*(load(real, "emotion", errata).clips if real else ()), *drawn]
     with progress_bars("clips") as (progress,):
         rows = STUDIES[name](clips, spec, jobs=cores(jobs), progress=progress)
     typer.echo(render_study(rows, format, width()), nl=False)
