@@ -70,6 +70,26 @@ def read_image(path: Path) -> Image:
     return np.asarray(pixels, dtype=np.uint8)
 
 
+def grey(image: Image) -> Image:
+    """(H, W, 3) RGB or (H, W) grey -> (H, W) grey."""
+    return np.asarray(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY) if image.ndim == 3 else image, np.uint8)
+
+
+def grey_square(image: Image, size: int) -> Image:
+    """Grey and (size, size), whatever the shape was; averaged where it shrinks."""
+    one = grey(image)
+    if one.shape == (size, size):
+        return one
+    way = cv2.INTER_AREA if size <= min(one.shape) else cv2.INTER_CUBIC
+    return np.asarray(cv2.resize(one, (size, size), interpolation=way), np.uint8)
+
+
+def check_picture(image: Image) -> None:
+    """UserError unless it is uint8, (H, W) or (H, W, 3)."""
+    if image.dtype != np.uint8 or not image.size or not (image.ndim == 2 or image.shape[2:] == (3,)):
+        raise UserError(f"a frame must be uint8, (H, W) or (H, W, 3) RGB; this one is {image.dtype} {image.shape}")
+
+
 def _unreadable(path: Path, error: OSError) -> UserError:
     return UserError(f"{path}: cannot be read ({error.strerror}); check the folder you passed")
 

@@ -16,6 +16,7 @@ import numpy.typing as npt
 from dfrnet.faces.landmarks import find_face
 from dfrnet.faces.stabilise import head_motion
 from dfrnet.faces.template import STIFF, TEMPLATE
+from dfrnet.frames import grey
 from dfrnet.types import Array, Frames, Image, UserError
 
 
@@ -50,7 +51,7 @@ class AlignedFrames:
         index %= len(self)
         if index == self.onset:
             return self.first.copy()
-        frame = _grey(self.frames[index])
+        frame = grey(self.frames[index])
         if frame.shape != self.shape:
             raise UserError(
                 f"the frame at position {index} is {_size(frame.shape)} pixels and the onset frame, at position "
@@ -76,11 +77,11 @@ def align_frames(
             "align=none if it is already cropped"
         )
     matrix = similarity(face.points[list(STIFF)], TEMPLATE[list(STIFF)] * size - 0.5).astype(np.float32)
-    grey = _grey(image)
+    plane = grey(image)
     return AlignedFrames(
-        frames, matrix, size, onset % len(frames), (grey.shape[0], grey.shape[1]),
+        frames, matrix, size, onset % len(frames), (plane.shape[0], plane.shape[1]),
         points=(face.points @ matrix[:, :2].T + matrix[:, 2]).astype(np.float32),
-        first=warp(grey, matrix, size), stabilise=stabilise,
+        first=warp(plane, matrix, size), stabilise=stabilise,
     )  # fmt: skip
 
 
@@ -125,10 +126,6 @@ def _chain(first: npt.ArrayLike, second: npt.ArrayLike) -> npt.NDArray[np.float6
 def _inverse(matrix: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     back = np.linalg.inv(matrix[:, :2])
     return np.column_stack([back, -back @ matrix[:, 2]])
-
-
-def _grey(image: Image) -> Image:
-    return np.asarray(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY) if image.ndim == 3 else image, np.uint8)
 
 
 def _size(shape: tuple[int, ...]) -> str:

@@ -21,6 +21,7 @@ import numpy.typing as npt
 
 from dfrnet.faces import DC_ROIS, Box, find_face, region_boxes
 from dfrnet.features.maps import remove_head_motion
+from dfrnet.frames import check_picture, grey, grey_square
 from dfrnet.types import Array, Clip, Frames, Image, UserError
 
 Curve = npt.NDArray[np.float64]
@@ -83,14 +84,14 @@ def flow_curve(clip: Clip, frames: Frames) -> Curve:
     method = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_ULTRAFAST)
     method.setFinestScale(0)
     return _curve(
-        (_small(image) for image in _pictures(clip, frames)),
+        (grey_square(image, FLOW_SIDE) for image in _pictures(clip, frames)),
         lambda onset, now: _strength(method.calc(onset, now, None)),  # type: ignore[call-overload]
     )
 
 
 def difference_curve(clip: Clip, frames: Frames) -> Curve:
     """Mean absolute difference of each frame from the onset frame: (n,), grey levels."""
-    return _curve(map(_grey, _pictures(clip, frames)), lambda onset, now: float(cv2.absdiff(onset, now).mean()))
+    return _curve(map(grey, _pictures(clip, frames)), lambda onset, now: float(cv2.absdiff(onset, now).mean()))
 
 
 def texture_curve(clip: Clip, frames: Frames) -> Curve:
@@ -106,10 +107,10 @@ def texture_curve(clip: Clip, frames: Frames) -> Curve:
     boxes = _boxes(clip, frames, onset)
 
     def histograms(image: Image) -> Curve:
-        grey = _grey(image)
+        plane = grey(image)
         counts = []
         for box in boxes:
-            part = grey[box.top : box.bottom, box.left : box.right]
+            part = plane[box.top : box.bottom, box.left : box.right]
             patterns = local_binary_pattern(part, 8, 1, "nri_uniform")  # type: ignore[no-untyped-call]
             counts.append(np.bincount(patterns.astype(np.intp).ravel(), minlength=59))
         return np.stack(counts).astype(np.float64)
@@ -203,26 +204,11 @@ def _pictures(clip: Clip, frames: Frames) -> Iterator[Image]:
     side: tuple[int, ...] = ()
     for position in range(clip.onset, clip.offset + 1):
         image = frames[position]
-        if image.dtype != np.uint8 or not image.size or not (image.ndim == 2 or image.shape[2:] == (3,)):
-            raise UserError(
-                f"clip {clip.id}: frame {position} is {image.dtype} {image.shape}; give uint8 pictures, (H, W) or "
-                "(H, W, 3) RGB"
-            )
+        check_picture(image)
         side = side or image.shape[:2]
         if image.shape[:2] != side:
             raise UserError(f"clip {clip.id}: frames {clip.onset} and {position} differ in size; crop them alike")
         yield image
-
-
-def _grey(image: Image) -> Image:
-    """(H, W, 3) RGB or (H, W) -> (H, W)."""
-    return np.asarray(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY) if image.ndim == 3 else image, np.uint8)
-
-
-def _small(image: Image) -> Image:
-    """Any picture -> grey (64, 64)."""
-    way = cv2.INTER_AREA if min(image.shape[:2]) >= FLOW_SIDE else cv2.INTER_CUBIC
-    return np.asarray(cv2.resize(_grey(image), (FLOW_SIDE, FLOW_SIDE), interpolation=way))
 
 
 def _strength(flow: Array) -> float:

@@ -12,7 +12,7 @@ from dfrnet.faces import LANDMARKERS, AlignedFrames, align_frames
 from dfrnet.features.apex import APEX
 from dfrnet.features.flow import FLOWS
 from dfrnet.features.maps import CENTRES, MAPS, SCALES, Movement, remove_head_motion
-from dfrnet.frames import read_image
+from dfrnet.frames import check_picture, grey, grey_square, read_image
 from dfrnet.types import Array, Clip, Features, Frames, Image, UserError, unknown_name
 
 FLOW_MAPS = ("u", "v", "strain")
@@ -80,7 +80,7 @@ def extract(frames: Frames, spec: FeatureSpec, onset: int, apex: int) -> Feature
         frames = _aligned(frames, spec, onset)
     pair = frames[onset], frames[apex]
     _check_pair(*pair)
-    first, second = (_grey_square(image, spec.frame_size) for image in pair)
+    first, second = (grey_square(image, spec.frame_size) for image in pair)
     movement = Movement(first, second, FLOWS[spec.flow], spec.centre)
     return _finish({name: MAPS[name](movement) for name in spec.maps}, spec)
 
@@ -134,34 +134,24 @@ def fitted_spec(clips: Sequence[Clip], spec: FeatureSpec) -> FeatureSpec:
 
 
 def _check_pair(first: Image, second: Image) -> None:
-    for image in (first, second):
-        grey_or_rgb = image.ndim == 2 or (image.ndim == 3 and image.shape[2] == 3)
-        if image.dtype != np.uint8 or not grey_or_rgb or image.size == 0:
-            raise UserError(f"a frame must be uint8, (H, W) or (H, W, 3) RGB; this one is {image.dtype} {image.shape}")
+    check_picture(first)
+    check_picture(second)
     if first.shape[:2] != second.shape[:2]:
         raise UserError(
             f"onset and apex frame differ in size, {first.shape[:2]} and {second.shape[:2]}; crop them alike"
         )
 
 
-def _grey_square(image: Image, size: int) -> Image:
-    grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY) if image.ndim == 3 else image
-    if grey.shape == (size, size):
-        return np.asarray(grey, np.uint8)
-    smaller = size <= min(grey.shape)
-    return np.asarray(cv2.resize(grey, (size, size), interpolation=cv2.INTER_AREA if smaller else cv2.INTER_CUBIC))
-
-
 def _ready_map(clip: Clip, name: str) -> Array:
     file = clip.maps[name]
     image = read_image(file.path)
     if file.channel is None:
-        grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY) if image.ndim == 3 else image
+        plane = grey(image)
     elif image.ndim != 3:
         raise UserError(f"{file.path}: clip {clip.id} needs its u, v and strain in red, green and blue; it is grey")
     else:
-        grey = image[..., file.channel]
-    return np.asarray(grey, np.float32) / np.float32(255)
+        plane = image[..., file.channel]
+    return np.asarray(plane, np.float32) / np.float32(255)
 
 
 def _finish(maps: Mapping[str, Array], spec: FeatureSpec) -> Features:
