@@ -4,6 +4,7 @@ import struct
 import sys
 import threading
 import time
+import zlib
 from pathlib import Path
 
 import cv2
@@ -437,3 +438,16 @@ def test_free_videos(shared, name):
     for k in (0, 1, 11, 5):
         np.testing.assert_array_equal(video[k], expected[k][1])
     assert video[len(video) - 1].shape == expected[0][1].shape
+
+
+def test_a_header_that_claims_more_than_can_be_is_a_sentence(tmp_path):
+    """OpenCV raises an error of its own for it."""
+    done, data = cv2.imencode(".png", np.zeros((4, 4), np.uint8))
+    assert done
+    head = bytearray(data.tobytes())
+    head[16:24] = (60_000).to_bytes(4, "big") * 2
+    head[29:33] = zlib.crc32(bytes(head[12:29])).to_bytes(4, "big")
+    path = tmp_path / "huge.png"
+    path.write_bytes(bytes(head))
+    with pytest.raises(UserError, match=r"huge\.png: not a picture that decodes"):
+        read_image(path)

@@ -35,9 +35,9 @@ def test_it_answers_for_frames(model, drawn_clips):
 
 def test_it_says_what_it_was_trained_on(model):
     assert model.trained_on == {
-        "data": ["synthetic=easy"], "clips": 6, "subjects": 2, "seed": 3, "errata": [], "left_out": {},
+        "data": ["synthetic=easy"], "clips": 6, "subjects": 2, "seed": 3, "archives": [], "errata": [], "left_out": [],
     }  # fmt: skip
-    assert model.spec == FeatureSpec(maps=("u", "v", "strain"), size=16, frame_size=48)
+    assert model.spec == FeatureSpec(maps=("u", "v", "strain"), size=16, frame_size=48, align="none")
 
 
 def test_save_and_load_give_the_same_answers(model, path, drawn_clips):

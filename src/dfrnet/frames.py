@@ -63,7 +63,10 @@ def read_image(path: Path) -> Image:
         raise UserError(f"{path}: it is empty (0 bytes); restore it from the original archive")
     if _cut_short(data):
         raise UserError(f"{path}: the picture is cut short ({len(data)} bytes); restore it from the original archive")
-    image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_ANYCOLOR | cv2.IMREAD_IGNORE_ORIENTATION)
+    try:
+        image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_ANYCOLOR | cv2.IMREAD_IGNORE_ORIENTATION)
+    except cv2.error:  # a header that claims more pixels than OpenCV takes
+        image = None
     if image is None:
         raise UserError(f"{path}: not a picture that decodes ({len(data)} bytes); restore it from the original archive")
     pixels = cv2.cvtColor(image, cv2.COLOR_BGR2RGB) if image.ndim == 3 else image

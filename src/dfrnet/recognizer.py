@@ -8,7 +8,7 @@ import logging
 import os
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -99,8 +99,7 @@ def train(
     *,
     data: Sequence[str] = (),
     classes: tuple[str, ...] = CLASSES,
-    errata: Sequence[str] = (),
-    left_out: Mapping[str, str] | None = None,
+    origin: Mapping[str, Any] | None = None,
     seed: int = 0,
     jobs: int = 1,
     cache: Path | None = None,
@@ -108,7 +107,7 @@ def train(
 ) -> Recognizer:
     """One final fit on all clips, for use; UserError for a method that is not a network.
 
-    ``data``, ``errata``, ``left_out`` and ``cache`` as for ``evaluate``; ``progress`` is that of the extraction.
+    ``data``, ``origin`` and ``cache`` as for ``evaluate``; ``progress`` is that of the extraction.
     """
     if method.network is None:
         raise UserError(f"{method.name}: only networks can be saved as a model; evaluate it instead")
@@ -117,6 +116,8 @@ def train(
     for sentence in found.left_out.values():
         log.warning("left out: %s", sentence)
     clips = found.clips
+    if spec.align == "auto":  # new frames come without a data set that says what they show: the model says it
+        spec = replace(spec, align="none" if all(clip.cropped for clip in clips) else "face")
     y = np.array([classes.index(clip.label) for clip in clips], dtype=np.int64)
     classifier: Any = method.build(settings, spec, len(classes), seed)
     classifier.fit(found.x, y, [clip.subject for clip in clips])
@@ -125,8 +126,9 @@ def train(
         "clips": len(clips),
         "subjects": len({clip.subject for clip in clips}),
         "seed": seed,
-        "errata": list(errata),
-        "left_out": {**(left_out or {}), **found.left_out},
+        "archives": list((origin or {}).get("archives", [])),
+        "errata": list((origin or {}).get("errata", [])),
+        "left_out": sorted({*(origin or {}).get("left_out", {}), *found.left_out}),
     }
     return Recognizer(method.name, settings, spec, classes, trained_on, classifier)
 

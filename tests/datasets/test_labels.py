@@ -102,6 +102,7 @@ def test_a_mapping_of_ones_own(mapping):
         ("[samm]\nangr = 'frown'", "'angr'; did you mean 'anger'"),
         ("[samm]\nanger = 3", "the class must be a text"),
         ("classes = ['frown', 'smile']\n[samm]\nanger = 'frown'", "must list each class"),
+        ("classes = [1]\n[samm]\nanger = '1'", "must list each class"),
         ("[casme2]\ndisgust = 'frown'", r"no table \[samm\]"),
     ],
 )

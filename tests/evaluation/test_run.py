@@ -309,7 +309,7 @@ def test_another_method_or_other_labels_are_refused(spied, run, monkeypatch):
     before = tree_state(run)
     with pytest.raises(UserError, match="method was spy and is now svm_flow"):
         evaluate(SVM, drawn, run)
-    with pytest.raises(UserError, match="the clips or their labels differ"):
+    with pytest.raises(UserError, match="the clips, their labels or frames differ"):
         evaluate(spy, [replace(drawn[0], label="surprise"), *drawn[1:]], run)
     assert tree_state(run) == before
 

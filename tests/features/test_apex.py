@@ -142,14 +142,14 @@ def test_no_face_no_guess(clip):
 @pytest.mark.parametrize(
     ("frames", "message"),
     [
-        ([np.zeros((8, 8), np.uint8), np.zeros((8, 8), np.float32)], "frame 1 is float32"),
-        ([np.zeros((8, 8, 1), np.uint8)] * 2, r"frame 0 is uint8 \(8, 8, 1\)"),
-        ([np.zeros((8, 8), np.uint8), np.zeros((9, 8), np.uint8)], "frames 0 and 1 differ in size"),
+        ([np.zeros((8, 8), np.uint8), np.zeros((8, 8), np.float32)], ", frame 1: .*float32"),
+        ([np.zeros((8, 8, 1), np.uint8)] * 2, r", frame 0: .*uint8 \(8, 8, 1\)"),
+        ([np.zeros((8, 8), np.uint8), np.zeros((9, 8), np.uint8)], ": frames 0 and 1 differ in size"),
     ],
 )
 @pytest.mark.parametrize("name", ["flow_prior", "max_difference"])
 def test_what_is_no_picture_is_named(name, frames, message):
-    with pytest.raises(UserError, match=f"clip d/s/c: {message}"):
+    with pytest.raises(UserError, match=f"clip d/s/c{message}"):
         APEX[name](unmarked(frames), frames)
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from dfrnet.datasets import synthetic
-from dfrnet.features import FeatureSpec, batch, clip_features
+from dfrnet.features import FeatureSpec, cache, clip_features
 from dfrnet.features.batch import features, fill
 from dfrnet.frames import ImageFolder
 from dfrnet.types import Clip, UserError
@@ -75,7 +75,7 @@ def test_a_bug_is_no_reason_to_leave_a_clip_out(clips, monkeypatch):
     def bug(clip, spec):
         raise ZeroDivisionError
 
-    monkeypatch.setattr(batch, "clip_features", bug)
+    monkeypatch.setattr(cache, "clip_features", bug)
     with pytest.raises(ZeroDivisionError):
         features(clips, SPEC)
 
@@ -95,7 +95,7 @@ def test_fill_counts_what_it_made_and_found(clips, tmp_path, jobs):
 def test_what_was_filled_is_not_extracted_again(clips, tmp_path, monkeypatch):
     fill(clips, SPEC, cache=tmp_path / "cache")
     expected = features(clips, SPEC).x
-    monkeypatch.setattr(batch, "clip_features", None)
+    monkeypatch.setattr(cache, "clip_features", None)
     np.testing.assert_array_equal(features(clips, SPEC, cache=tmp_path / "cache").x, expected)
 
 

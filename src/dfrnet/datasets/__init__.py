@@ -7,6 +7,7 @@ function root -> list[Clip] and one line in ``DATASETS``.
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,7 +15,8 @@ from typing import Any
 
 from dfrnet.datasets import casme2, casme3, dfme, megc2019, mmew, released_maps, samm, smic, synthetic
 from dfrnet.datasets.archive import Archive
-from dfrnet.datasets.labels import labelled, official
+from dfrnet.datasets.findings import WARNING
+from dfrnet.datasets.labels import is_three, labelled, official
 from dfrnet.datasets.surveys import Survey, survey
 from dfrnet.types import CLASSES, Clip, UserError, unknown_name
 
@@ -41,21 +43,22 @@ def names() -> list[str]:
 class Loaded:
     """Clips ready for an evaluation, and what a record must say of where they come from.
 
-    ``left_out``: a sentence by id of each clip that cannot be used; ``unlabelled``: how many clips are in none of the
-    classes; ``errata``: what was corrected.
+    ``sources`` as given; ``left_out``: a sentence by id of each clip that cannot be used; ``errata``: what was
+    corrected; ``archives``: sheet and kind of tree of each archive.
     """
 
     clips: tuple[Clip, ...]
+    sources: tuple[str, ...]
     classes: tuple[str, ...] = CLASSES
     left_out: dict[str, str] = field(default_factory=dict)
     errata: tuple[str, ...] = ()
-    unlabelled: int = 0
-    sources: tuple[str, ...] = ()
+    archives: tuple[dict[str, str | None], ...] = ()
 
     @property
     def record(self) -> dict[str, Any]:
         """What ``evaluate`` and ``train`` keep of it, as their keyword arguments."""
-        return {"data": self.sources, "classes": self.classes, "errata": self.errata, "left_out": self.left_out}
+        origin = {"archives": list(self.archives), "errata": list(self.errata), "left_out": self.left_out}
+        return {"data": self.sources, "classes": self.classes, "origin": origin}
 
 
 def described(source: str) -> str:
@@ -64,11 +67,20 @@ def described(source: str) -> str:
     return f"{name}={root or 'default'}" if name == "synthetic" else name
 
 
+def without_roots(sentence: str, sources: Sequence[str]) -> str:
+    """The same for a sentence about a file: its path from the root of its source on."""
+    for source in sources:
+        _, _, root = source.partition("=")
+        if root:
+            sentence = sentence.replace(f"{Path(root).expanduser()}{os.sep}", "")
+    return sentence
+
+
 def load(sources: Sequence[str], classes: str = "three", errata: bool = True) -> Loaded:
     """The clips of ``NAME=ROOT`` sources, one after the other, with their classes.
 
     ``classes``: see :mod:`dfrnet.datasets.labels`; ``errata``: whether known errors of the sheets are corrected. What
-    had to be left out is logged and returned. UserError for an unknown name and a clip found twice.
+    had to be left out is logged and returned. UserError for an unknown name, a clip found twice, and no clip at all.
     """
     if not sources:
         raise UserError("no data given; add --data NAME=ROOT, for example --data synthetic")
@@ -80,22 +92,22 @@ def load(sources: Sequence[str], classes: str = "three", errata: bool = True) ->
             clips += surveys[-1].clips
         else:
             clips += DATASETS[name](root)
-    seen: set[str] = set()
-    for clip in clips:
-        if clip.id in seen:
-            raise UserError(f"clip {clip.id} comes from two of the sources {', '.join(sources)}; give each clip once")
-        seen.add(clip.id)
-    own = {name: archive.own for name, archive in ARCHIVES.items()}
-    kept, named, apart = labelled(clips, classes, own)
+    _check_found(clips, surveys, sources)
     for one in surveys:
         _tell(one)
+    own = {name: archive.own for name, archive in ARCHIVES.items()}
+    kept, named, apart = labelled(clips, classes, own)
     left_out = {finding.clip: finding.sentence for one in surveys for finding in one.left_out}
-    if classes.startswith("three"):
+    if is_three(classes):
         left_out = _of_the_list(left_out, surveys, {clip.id for clip in kept})
     if apart:
         log.warning("%d clips are in none of the classes %s (--classes %s)", len(apart), ", ".join(named), classes)
     applied = tuple(str(erratum) for one in surveys for erratum in one.errata)
-    return Loaded(tuple(kept), named, left_out, applied, len(apart), tuple(sources))
+    archives = tuple(
+        {"data": one.archive.name, "sheet": one.sheet.name if one.sheet else None, "tree": one.variant}
+        for one in surveys
+    )
+    return Loaded(tuple(kept), tuple(sources), named, left_out, applied, archives)
 
 
 def _split(sources: Sequence[str]) -> list[tuple[str, str]]:
@@ -108,12 +120,27 @@ def _split(sources: Sequence[str]) -> list[tuple[str, str]]:
         if not root and name != "synthetic":
             raise UserError(f"--data {source}: where is it? Write --data {name}=FOLDER")
         if name != "synthetic":
-            root = str(Path(root).expanduser())  # a shell does not do it behind the equals sign
+            try:
+                root = str(Path(root).expanduser())  # a shell does not do it behind the equals sign
+            except RuntimeError:
+                raise UserError(f"--data {source}: there is no such home folder") from None
         if name == COMPOSITE:
             found += [(part, str(path)) for part, path in megc2019.parts(Path(root)).items()]
         else:
             found.append((name, root))
     return found
+
+
+def _check_found(clips: Sequence[Clip], surveys: Sequence[Survey], sources: Sequence[str]) -> None:
+    seen: set[str] = set()
+    for clip in clips:
+        if clip.id in seen:
+            raise UserError(f"clip {clip.id} comes from two of the sources {', '.join(sources)}; give each clip once")
+        seen.add(clip.id)
+    for one in surveys:
+        if not one.clips:
+            first = f"; the first of {len(one.left_out)} reasons: {one.left_out[0].sentence}" if one.left_out else ""
+            raise UserError(f"{one.root}: no clip of {one.archive.title} can be used{first}")
 
 
 def _of_the_list(left_out: dict[str, str], surveys: Sequence[Survey], have: set[str]) -> dict[str, str]:
@@ -124,20 +151,26 @@ def _of_the_list(left_out: dict[str, str], surveys: Sequence[Survey], have: set[
     lacking = [clip for clip in listed if clip not in have]
     unknown = [clip for clip in lacking if clip not in left_out]
     if unknown:
-        log.warning("%d clips of MEGC2019's list have neither row nor folder, the first %s", len(unknown), unknown[0])
-    return others | {clip: left_out.get(clip, f"clip {clip}: neither row nor folder") for clip in lacking}
+        log.warning("%d clips of MEGC2019's list are in no row of the sheet, the first %s", len(unknown), unknown[0])
+    return others | {clip: left_out.get(clip, f"clip {clip}: no row of the sheet is about it") for clip in lacking}
 
 
 def _tell(found: Survey, most: int = 5) -> None:
-    """Name on the log what was left out, the first few in full."""
-    sentences = [finding.sentence for finding in found.left_out]
+    """Name on the log what was left out and what else a user must know; the first few clips in full."""
+    title, sentences = found.archive.title, [finding.sentence for finding in found.left_out]
     for sentence in sentences[:most]:
         log.warning("left out: %s", sentence)
     if len(sentences) > most:
-        log.warning(
-            "left out: %d more clips of %s; all are named by: dfrnet data check %s %s",
-            len(sentences) - most, found.archive.title, found.archive.name, found.root,
-        )  # fmt: skip
-    others = len({finding.clip for finding in found.findings if finding.severity == "warning"} - {""})
-    if others:
-        log.warning("%s: %d clips with something amiss are used; see dfrnet data check", found.archive.title, others)
+        log.warning("left out: %d more clips of %s", len(sentences) - most, title)
+    for finding in found.findings:
+        if finding.severity == WARNING and not finding.clip:
+            log.warning("%s", finding.sentence)
+    gone = {finding.clip for finding in found.left_out}
+    amiss = {finding.clip for finding in found.findings if finding.severity == WARNING and finding.clip} - gone
+    if amiss:
+        log.warning("%s: something is amiss with %d clips that are used", title, len(amiss))
+    folders = sum(finding.kind == "unlabelled" for finding in found.findings)
+    if folders:
+        log.warning("%s: %d folders of frames have no row in the sheet", title, folders)
+    if sentences or amiss or folders:
+        log.warning("%s: all of it is named by: dfrnet data check %s %s", title, found.archive.name, found.root)

@@ -44,7 +44,10 @@ class Identity:
 
 @dataclass(frozen=True)
 class Variant:
-    """One of the trees in which a data set is handed out: known by a word in a folder's or a file's name."""
+    """One of the trees in which a data set is handed out: known by a word in a folder's or a file's name.
+
+    One without words is what a tree is that no other fits.
+    """
 
     name: str
     words: tuple[str, ...]
@@ -65,10 +68,10 @@ class Published:
 class Archive:
     """One licensed data set.
 
-    ``identity`` reads a row, None where it is no annotation. ``key`` makes of a folder's path, from the root down, the
-    key of the clip, None where it belongs to none. ``variants`` in the order in which they are preferred. ``own`` are
-    the classes of the data set itself (``--classes five``). ``from_folder`` makes an annotation of a folder that has no
-    row, and ``folder_emotion`` reads the emotion off its path, where the tree says that much.
+    ``identity`` reads a row, None where it is no annotation. ``key`` makes of a folder's path, from the root's own name
+    on, the key of the clip, None where it belongs to none. ``variants`` in the order in which they are preferred.
+    ``own`` are the classes of the data set itself (``--classes five``). ``from_folder`` makes an annotation of a folder
+    that has no row, and ``folder_emotion`` reads the emotion off its path, where the tree says that much.
     """
 
     name: str

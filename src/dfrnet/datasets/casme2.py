@@ -30,7 +30,7 @@ def identity(row: Row) -> Identity | None:
     if subject is None or not re.match(r"EP\d", clip, re.IGNORECASE):
         return None
     person = f"sub{int(subject[1]):02d}"
-    return Identity(person, clip, f"{person}/{clip}".lower())
+    return Identity(person, clip[:2].upper() + clip[2:].lower(), f"{person}/{clip}".lower())
 
 
 def key(parts: tuple[str, ...]) -> str | None:

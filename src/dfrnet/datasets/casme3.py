@@ -33,7 +33,8 @@ def identity(row: Row) -> Identity | None:
     person, video = _person(row.text("subject")), row.text("clip").lower()
     if person is None or not re.fullmatch(r"[a-z]\w?", video):
         return None
-    return Identity(person, f"{video}_{row.text('onset')}", f"{person}/{video}")
+    onset = row.text("onset") or f"row{row.number}"
+    return Identity(person, f"{video}_{onset}", f"{person}/{video}")
 
 
 def key(parts: tuple[str, ...]) -> str | None:
@@ -50,7 +51,7 @@ ARCHIVE = Archive(
     columns=COLUMNS,
     identity=identity,
     key=key,
-    variants=(Variant("cropped", ("crop",), cropped=True), Variant("color", ("",))),
+    variants=(Variant("cropped", ("crop",), cropped=True), Variant("color", ())),
     published=Published(
         rows=860,
         subjects=100,

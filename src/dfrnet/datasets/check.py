@@ -77,8 +77,8 @@ class _Look:
 
 def _look(clip: Clip) -> _Look:
     """Decode one clip's frames from onset to offset."""
-    needed = {clip.onset, clip.apex} if clip.apex is not None else set(range(clip.onset, clip.offset + 1))
-    sizes: Counter[str] = Counter()
+    needed = set(range(clip.onset, clip.offset + 1)) if clip.apex is None else {clip.onset, clip.apex}
+    sizes: dict[int, str] = {}
     digests: dict[str, int] = {}
     findings = []
     for position in range(clip.onset, clip.offset + 1):
@@ -88,7 +88,7 @@ def _look(clip: Clip) -> _Look:
             kind = "undecodable" if position in needed else "damaged"
             findings.append(Finding(kind, clip.id, f"clip {clip.id}: {error}"))
             continue
-        sizes[f"{width}x{height}"] += 1
+        sizes[position] = f"{width}x{height}"
         if isinstance(clip.frames, ImageFolder):
             path = clip.frames.paths[position]
             digest = hashlib.blake2b(path.read_bytes(), digest_size=16).hexdigest()
@@ -97,13 +97,18 @@ def _look(clip: Clip) -> _Look:
                 sentence = f"clip {clip.id}: {path} is the same file as {first.name}; compare with the archive"
                 findings.append(Finding("duplicate_file", clip.id, sentence))
             digests.setdefault(digest, position)
-    if len(sizes) > 1:
-        listed = ", ".join(f"{count} of {size}" for size, count in sizes.items())
-        findings.append(
-            Finding("sizes", clip.id, f"clip {clip.id}: its frames differ in size ({listed}); restore them")
-        )
+    findings += _odd_sizes(clip, sizes, needed)
     whole = hashlib.blake2b("".join(digests).encode(), digest_size=16).hexdigest() if digests else ""
-    return _Look(max(sizes, key=lambda size: sizes[size], default=""), whole, tuple(findings))
+    return _Look(max(sizes.values(), key=list(sizes.values()).count, default=""), whole, tuple(findings))
+
+
+def _odd_sizes(clip: Clip, sizes: dict[int, str], needed: set[int]) -> list[Finding]:
+    """Frames of one clip must be of one size: those that its maps are made of, or it cannot be used."""
+    if len(set(sizes.values())) < 2:
+        return []
+    listed = ", ".join(f"{count} of {size}" for size, count in Counter(sizes.values()).items())
+    kind = "sizes" if len({size for position, size in sizes.items() if position in needed}) > 1 else "odd_size"
+    return [Finding(kind, clip.id, f"clip {clip.id}: its frames differ in size ({listed}); restore them")]
 
 
 def _report(found: Survey, looks: Sequence[_Look]) -> Report:
@@ -185,10 +190,11 @@ def render(reports: Sequence[Report], form: str = "text", all_findings: bool = F
 def _text(report: Report, all_findings: bool) -> str:
     facts = as_dict(report)
     clips, subjects, unusable = facts["counts"]["clips"], facts["counts"]["subjects"], facts["unusable"]
+    sizes = [f"{size} ({count} clip{'s' if count != 1 else ''})" for size, count in facts["frame_sizes"].items()]
     lines = [
         f"{facts['title']} ({facts['data']})",
         f"  sheet   {facts['sheet'] or 'none; clips are taken from their folders'}",
-        f"  frames  {facts['tree']}, {', '.join(f'{size} ({n} clips)' for size, n in facts['frame_sizes'].items())}",
+        f"  frames  {', '.join([facts['tree'], *sizes]) if sizes else 'none that can be read'}",
         "",
         f"  {'':24}{'published':>10}{'sheet':>8}{'usable':>8}",
         _line("clips", clips),

@@ -25,8 +25,8 @@ COLUMNS = {
 
 
 def _clip(name: str) -> str | None:
-    found = re.fullmatch(r"(sub\d+_\d+)", name.strip().lower())
-    return found[1] if found else None
+    found = re.fullmatch(r"sub0*(\d+)_0*(\d+)", name.strip().lower())
+    return f"sub{int(found[1]):04d}_{int(found[2]):02d}" if found else None
 
 
 def identity(row: Row) -> Identity | None:
@@ -47,7 +47,7 @@ ARCHIVE = Archive(
     columns=COLUMNS,
     identity=identity,
     key=key,
-    variants=(Variant("cropped", ("crop",), cropped=True), Variant("raw", ("",))),
+    variants=(Variant("cropped", ("crop",), cropped=True), Variant("raw", ())),
     published=Published(
         rows=1856,
         subjects=0,

@@ -55,6 +55,11 @@ def three(clip: Clip) -> str | None:
     return next((name for name, emotions in THREE.items() if clip.emotion in emotions), None)
 
 
+def is_three(scheme: str) -> bool:
+    """Whether a scheme is MEGC2019's; "three-class" will do."""
+    return scheme.removesuffix("-class") == "three"
+
+
 def labelled(
     clips: Sequence[Clip], scheme: str, own: Mapping[str, Sequence[str]]
 ) -> tuple[list[Clip], tuple[str, ...], list[str]]:
@@ -133,7 +138,8 @@ def _mapping(path: Path, clips: Sequence[Clip]) -> tuple[tuple[str, ...], Labell
 def _ordered(path: Path, order: object, named: tuple[str, ...]) -> tuple[str, ...]:
     if order is None:
         return named
-    if not isinstance(order, list) or sorted(map(str, order)) != sorted(named):
+    texts = isinstance(order, list) and all(isinstance(one, str) for one in order)
+    if not isinstance(order, list) or not texts or sorted(order) != sorted(named):
         raise UserError(f"{path}: classes = {order} must list each class of the tables once: {', '.join(named)}")
     return tuple(order)
 

@@ -24,7 +24,7 @@ COLUMNS = {
 
 def _clip(name: str) -> str | None:
     found = re.fullmatch(r"s(\d+)-(\d+)-(\d+)", name.strip().lower())
-    return f"S{found[1]}-{found[2]}-{found[3]}" if found else None
+    return f"S{int(found[1]):02d}-{int(found[2]):02d}-{int(found[3]):03d}" if found else None
 
 
 def identity(row: Row) -> Identity | None:
@@ -47,7 +47,7 @@ ARCHIVE = Archive(
     columns=COLUMNS,
     identity=identity,
     key=key,
-    variants=(Variant("cropped", ("",), cropped=True),),
+    variants=(Variant("cropped", (), cropped=True),),
     published=Published(
         rows=300,
         subjects=30,

@@ -50,7 +50,7 @@ ARCHIVE = Archive(
     columns=COLUMNS,
     identity=identity,
     key=key,
-    variants=(Variant("cropped", ("crop", "reg_"), cropped=True), Variant("raw", ("",))),
+    variants=(Variant("cropped", ("crop", "reg_"), cropped=True), Variant("raw", ())),
     published=Published(
         rows=159,
         subjects=29,

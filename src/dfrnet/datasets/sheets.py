@@ -16,6 +16,12 @@ HEADER_WITHIN = 40
 """Rows in which the header must come: SAMM's sheet has 13 rows of text before it."""
 
 Cell = str | int | float
+
+
+class OtherSheetError(UserError):
+    """A file that is about something else: none of its sheets has columns like those that were asked for."""
+
+
 Columns = Mapping[str, tuple[str, ...]]
 """Our name of a column -> its spellings in use; case, blanks and punctuation do not count."""
 
@@ -47,10 +53,9 @@ class Table:
 
 
 def as_text(cell: Cell) -> str:
-    """``12.0`` -> "12", blanks around text removed."""
-    if isinstance(cell, float) and cell.is_integer():
-        cell = int(cell)
-    return str(cell).strip()
+    """``12.0`` -> "12", as a number and as the text that other programs write of it; blanks around text removed."""
+    text = str(cell).strip()
+    return text.partition(".")[0] if re.fullmatch(r"-?\d+\.0+", text) else text
 
 
 def frame_number(cell: Cell) -> int:
@@ -72,7 +77,8 @@ def spelling(name: Cell) -> str:
 def read_table(path: Path, columns: Columns, optional: Iterable[str] = ()) -> Table:
     """The sheet of the file whose header names all columns but the optional ones, with the fewest of those missing.
 
-    UserError where there is none: it says which column the nearest sheet lacks, and what it has instead.
+    UserError where there is none: it says which column the nearest sheet lacks, and what it has instead;
+    OtherSheetError where the file is about something else.
     """
     optional = frozenset(optional)
     tables: list[Table] = []
@@ -90,17 +96,14 @@ def read_table(path: Path, columns: Columns, optional: Iterable[str] = ()) -> Ta
     if tables:
         return min(tables, key=lambda table: len(table.missing))
     if nearest is None or nearest[0] < 2:
-        raise UserError(f"{path}: no sheet with columns such as {', '.join(names[0] for names in columns.values())}")
+        raise OtherSheetError(
+            f"{path}: no sheet with columns such as {', '.join(names[0] for names in columns.values())}"
+        )
     _, sheet, lacking, has = nearest
     wanted = ", ".join(" or ".join(columns[name]) for name in lacking)
     raise UserError(
         f"{path}, sheet {sheet}: no column {wanted}; it has {', '.join(has)}: rename it back or restore the file"
     )
-
-
-def fits(error: UserError) -> bool:
-    """Whether a file that could not be read was nearly the sheet: then its error is worth showing."""
-    return "no column" in str(error)
 
 
 def sheets_of(path: Path) -> list[tuple[str, list[list[Cell]]]]:
@@ -137,7 +140,10 @@ def _csv(path: Path) -> list[list[Cell]]:
         text = data.decode("latin-1")  # sheets saved by old spreadsheet programs; their columns are plain ASCII
     head = text[:2000]
     delimiter = max(",;\t", key=head.count)
-    return [list(line) for line in csv.reader(io.StringIO(text), delimiter=delimiter)]
+    try:
+        return [list(line) for line in csv.reader(io.StringIO(text), delimiter=delimiter)]
+    except csv.Error as error:
+        raise OtherSheetError(f"{path}: not a table that can be read ({error})") from None
 
 
 def _match(line: Sequence[Cell], columns: Columns) -> dict[str, int]:

@@ -1,6 +1,6 @@
 """An archive on disk -> usable clips, and everything that is wrong, alike for all data sets.
 
-:func:`survey` walks the tree, reads the sheet, applies the errata, joins rows to folders and turns frame numbers into
+:func:`survey` walks the tree, reads the sheets, applies the errata, joins rows to folders and turns frame numbers into
 positions. A clip that cannot be used is a :class:`~dfrnet.datasets.findings.Finding`: it is never dropped in silence,
 and never a reason to give up the others.
 """
@@ -13,25 +13,29 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from dfrnet.datasets.archive import Annotation, Archive
+from dfrnet.datasets.annotations import Sheet, all_rows, read_sheets
+from dfrnet.datasets.archive import Annotation, Archive, Variant
 from dfrnet.datasets.errata import Erratum, corrected
 from dfrnet.datasets.findings import UNUSABLE, Finding
-from dfrnet.datasets.sheets import SHEET_SUFFIXES, Row, Table, fits, frame_number, read_table
 from dfrnet.datasets.tree import Folder, Tree, walk
 from dfrnet.frames import ImageFolder, VideoFile
 from dfrnet.types import Clip, Frames, UserError
 
-UNKNOWN = frozenset({"", "/", "?", "-", "-1", "nan", "none"})
-"""What sheets write where there is no frame number."""
+OTHER = Variant("other", ())
+"""What a tree is called that no variant of the archive fits."""
 
 
 @dataclass(frozen=True)
 class Survey:
-    """All that was found at ``root``: the usable clips (their label is the emotion as annotated), and what is amiss."""
+    """All that was found at ``root``: the usable clips (their label is the emotion as annotated), and what is amiss.
+
+    ``sheets`` that count, the main one first; ``annotations`` after the errata, those of clips that have no row among
+    them; ``folders`` of clips; ``variant`` the kind of tree that the frames come from.
+    """
 
     archive: Archive
     root: Path
-    sheet: Path | None
+    sheets: tuple[Sheet, ...]
     annotations: tuple[Annotation, ...]
     folders: int
     variant: str
@@ -40,231 +44,137 @@ class Survey:
     errata: tuple[Erratum, ...]
 
     @property
+    def sheet(self) -> Path | None:
+        """The main sheet."""
+        return self.sheets[0].path if self.sheets else None
+
+    @property
     def left_out(self) -> tuple[Finding, ...]:
         """Why clips cannot be used, one finding each."""
         return tuple(finding for finding in self.findings if finding.severity == UNUSABLE)
 
 
+@dataclass(frozen=True)
+class _Place:
+    """A folder that holds a clip's frames, and the rank of its kind of tree among the archive's variants."""
+
+    folder: Folder
+    rank: int
+    variant: Variant
+
+
 def survey(archive: Archive, root: Path, errata: bool = True) -> Survey:
     """Read the archive at ``root``; UserError only where no folder or no sheet can be read at all."""
     tree = walk(root)
-    findings = list(tree.findings)
-    folders, strangers = _by_key(archive, tree)
-    if strangers:
-        named = f"{len(strangers)} folders, the first {strangers[0].path}"
-        findings.append(Finding("stray_files", "", f"pictures or videos that are no clip's in {named}; passed over"))
-    tables = _find_tables(archive, tree)
-    rows, row_findings = _annotations(archive, tables)
-    findings += row_findings
-    applied: tuple[Erratum, ...] = ()
-    if errata:
-        rows, applied = corrected(rows)
-    wanted = {row.key for row in rows}
-    variant = _choose_variant(archive, folders, wanted)
+    places, findings = _places(archive, tree)
+    sheets, sheet_findings = read_sheets(archive, tree)
+    findings += [*sheet_findings, *(finding for sheet in sheets for finding in sheet.findings)]
+    rows, applied = corrected(all_rows(sheets)) if errata else (all_rows(sheets), ())
+    rank = _choose(places, {row.key for row in rows})
+    more, more_findings = _without_row(archive, places, {row.key for row in rows}, rank, bool(sheets))
+    rows += more
+    findings += more_findings
+    unusable = {clip for sheet in sheets for clip in sheet.unusable}
     clips: list[Clip] = []
-    for key in [key for key in folders if key not in wanted]:
-        made = archive.from_folder(_pick(archive, folders[key], variant)) if archive.from_folder else None
-        if made is None:
-            sentence = f"{folders[key][0].path}: frames without an annotation in the sheet; passed over"
-            findings.append(Finding("unlabelled", "", sentence))
-        else:
-            rows.append(made)
-            sentence = f"clip {made.id}: it has no row in the sheet; emotion, onset and offset are its folder's"
-            findings += [Finding("no_row", made.id, sentence)] if tables else []
-    broken = {finding.clip for finding in row_findings if finding.kind in {"bad_number", "no_emotion"}}
     for row in rows:
-        if row.id in broken:
-            continue
-        clip, found = _clip(archive, row, folders.get(row.key, []), variant)
-        findings += found
-        clips += [clip] if clip else []
-    sheet = tables[0].path if tables else None
-    name = archive.variants[variant].name if variant < len(archive.variants) else "other"
-    return Survey(archive, root, sheet, tuple(rows), len(folders), name, tuple(clips), tuple(findings), applied)
+        if row.id not in unusable:
+            clip, found = _clip(archive, row, places.get(row.key, []), rank)
+            findings += found
+            clips += [clip] if clip else []
+    known = (*archive.variants, OTHER)[min(rank, len(archive.variants))]
+    return Survey(
+        archive, root, tuple(sheets), tuple(rows), len(places), known.name, tuple(clips), tuple(findings), applied
+    )
 
 
-def _by_key(archive: Archive, tree: Tree) -> tuple[dict[str, list[Folder]], list[Folder]]:
-    """The folders of each clip, and those that belong to none."""
-    folders: dict[str, list[Folder]] = {}
+def _places(archive: Archive, tree: Tree) -> tuple[dict[str, list[_Place]], list[Finding]]:
+    """Where the frames of each clip lie, by key, and what the walk found."""
+    places: dict[str, list[_Place]] = {}
     strangers = []
     for folder in tree.folders:
         key = archive.key(folder.parts)
         if key is None:
             strangers.append(folder)
         else:
-            folders.setdefault(key, []).append(folder)
-    return folders, strangers
+            rank = _rank(archive, folder)
+            variant = (*archive.variants, OTHER)[rank]
+            places.setdefault(key, []).append(_Place(folder, rank, variant))
+    findings = list(tree.findings)
+    if strangers:
+        named = f"{len(strangers)} folders, the first {strangers[0].path}"
+        findings.append(Finding("stray_files", "", f"pictures or videos that are no clip's in {named}; passed over"))
+    return places, findings
 
 
-def _find_tables(archive: Archive, tree: Tree) -> list[Table]:
-    """The sheets below the root, else beside it, the latest first; none only where the folders say enough."""
-    candidates = list(tree.sheets) or sorted(
-        path
-        for path in tree.root.resolve().parent.iterdir()
-        if path.suffix.lower() in SHEET_SUFFIXES and not path.name.startswith((".", "~$"))
-    )
-    tables, nearly = [], []
-    candidates = [path for path in candidates if not re.search(archive.other_sheets, path.name)]
-    for path in candidates:
-        try:
-            tables.append(read_table(path, archive.columns, archive.optional))
-        except UserError as error:
-            nearly += [error] if fits(error) or len(candidates) == 1 else []
-    if not tables:
-        if nearly:
-            raise nearly[0]
-        if archive.from_folder is None or not tree.folders:
-            wanted = ", ".join(names[0] for names in archive.columns.values())
-            raise UserError(
-                f"{tree.root}: no annotation sheet of {archive.title} (.xlsx, .xls or .csv with columns {wanted}) in "
-                "it or beside it; put the sheet that came with the archive there"
-            )
-    return sorted(tables, key=lambda table: table.path.name, reverse=True)  # their names carry their dates
+def _rank(archive: Archive, folder: Folder) -> int:
+    """Its kind of tree, by position among the archive's variants; behind them all where no word fits.
 
-
-def _annotations(archive: Archive, tables: Sequence[Table]) -> tuple[list[Annotation], list[Finding]]:
-    """The rows of the latest sheet, and of every other one that is about other clips: a set may come in parts."""
-    rows: dict[str, Annotation] = {}
-    findings: list[Finding] = []
-    for table in tables:
-        more, found = _rows(archive, table)
-        if set(more) & set(rows):
-            sentence = f"{table.path} is not used: {tables[0].path} is the later one; move away what is not meant"
-            findings.append(Finding("two_sheets", "", sentence))
-            continue
-        if rows and more:
-            findings.append(Finding("two_sheets", "", f"{table.path} is read too: its clips are others"))
-        rows |= more
-        findings += found
-    return list(rows.values()), findings
-
-
-def _rows(archive: Archive, table: Table) -> tuple[dict[str, Annotation], list[Finding]]:
-    """The annotations of one sheet by clip, and what is wrong with its rows."""
-    rows: dict[str, Annotation] = {}
-    findings = [
-        Finding("no_column", "", f"{table.path}: no column {archive.columns[name][0]}; it is taken as not annotated")
-        for name in sorted({"apex", "action_units"} & set(table.missing))
-    ]
-    for row in table.rows:
-        where = table.where(row)
-        identity = archive.identity(row)
-        if identity is None:
-            findings.append(Finding("stray_row", "", f"{where}: no annotation ({_shown(row)}); passed over"))
-            continue
-        subject = f"{archive.name}/{identity.subject}"
-        clip = f"{subject}/{identity.clip}"
-        if clip in rows:
-            sentence = f"{where}: clip {clip} stands in {rows[clip].where} already; that row is used, remove one"
-            findings.append(Finding("twice", clip, sentence))
-            continue
-        numbers, found = _numbers(row, clip, where)
-        findings += found
-        emotion = row.text("emotion").lower()
-        if not emotion:
-            findings.append(Finding("no_emotion", clip, f"{where}: no emotion for clip {clip}; complete the row"))
-        rows[clip] = Annotation(
-            id=clip, subject=subject, key=identity.key, where=where,
-            emotion=archive.emotions.get(emotion, emotion), fps=_fps(row, archive.fps),
-            action_units=action_units(row.text("action_units")), **numbers,
-        )  # fmt: skip
-    return rows, findings
-
-
-def _shown(row: Row) -> str:
-    return " ".join(str(cell).strip() for cell in row.cells.values() if str(cell).strip())[:60]
-
-
-def _fps(row: Row, usual: float) -> float:
-    try:
-        return float(row.text("fps") or usual)
-    except ValueError:
-        return usual
-
-
-def _numbers(row: Row, clip: str, where: str) -> tuple[dict[str, int | None], list[Finding]]:
-    """Onset, apex and offset of a row; what is no number is named, and what stands for "unknown" is None."""
-    numbers: dict[str, int | None] = {}
-    findings = []
-    for name in ("onset", "apex", "offset"):
-        text = row.text(name)
-        numbers[name] = None
-        if text.lower() in UNKNOWN:
-            if name == "apex" and name in row.cells:
-                findings.append(Finding("no_apex", clip, f"{where}: no apex is annotated for clip {clip}"))
-            continue
-        try:
-            numbers[name] = frame_number(row.cells[name])
-        except ValueError:
-            if name == "apex":
-                sentence = f"{where}: apex {text!r} of clip {clip} is no frame number; it is taken as not annotated"
-                findings.append(Finding("bad_apex", clip, sentence))
-            else:
-                sentence = f"{where}: {name} {text!r} of clip {clip} is no frame number; mend the cell"
-                findings.append(Finding("bad_number", clip, sentence))
-    return numbers, findings
-
-
-def action_units(text: str) -> tuple[str, ...]:
-    """The parts of a cell such as "4+7+L10" or "R6A+R12", spelled as in the sheet; () for "?" and nothing."""
-    return tuple(part.strip() for part in text.split("+") if part.strip() and part.strip() != "?")
-
-
-def _variant_of(archive: Archive, folder: Folder) -> int:
-    """Its place among the archive's variants; behind them all where no word fits.
-
-    The names below the root decide, then the root's own: who points at Cropped/ has chosen already.
+    The names below the root decide, then the root's own: who points at Cropped/ has chosen already. A word counts at
+    the start of a word only, so that ``uncropped`` is not ``cropped``.
     """
     first = next(iter(folder.frames.values()), folder.path).name
-    below = "/".join((*folder.parts[:-1], first)).lower()
-    for words in (below, folder.path.parts[-len(folder.parts) - 1].lower(), ""):
-        for place, variant in enumerate(archive.variants):
-            if any(word in words and bool(word) == bool(words) for word in variant.words):
-                return place
-    return len(archive.variants)
+    for names in ("/".join((*folder.parts[1:-1], first)).lower(), folder.parts[0].lower()):
+        for rank, variant in enumerate(archive.variants):
+            if any(re.search(rf"(?<![a-z]){word}" if word[0].isalpha() else word, names) for word in variant.words):
+                return rank
+    catch_all = [rank for rank, variant in enumerate(archive.variants) if not variant.words]
+    return catch_all[0] if catch_all else len(archive.variants)
 
 
-def _choose_variant(archive: Archive, folders: Mapping[str, list[Folder]], wanted: Iterable[str]) -> int:
-    """The first in order of preference that has at least half of the annotated clips: one set, one kind of frame."""
-    keys = set(wanted) & set(folders) or set(folders)
-    counts: Counter[int] = Counter()
-    for key in keys:
-        counts.update({_variant_of(archive, folder) for folder in folders[key]})
-    large = [place for place in counts if 2 * counts[place] >= len(keys)]
+def _choose(places: Mapping[str, list[_Place]], wanted: Iterable[str]) -> int:
+    """The first kind of tree, in order of preference, that has at least half of the annotated clips that have frames.
+
+    One set, one kind of frame.
+    """
+    keys = set(wanted) & set(places) or set(places)
+    counts = Counter(rank for key in keys for rank in {place.rank for place in places[key]})
+    large = [rank for rank in counts if 2 * counts[rank] >= len(keys)]
     return min(large or counts, default=0)
 
 
-def _pick(archive: Archive, folders: Sequence[Folder], variant: int) -> Folder:
-    """The folder of the chosen variant, else the first in order of preference; of equals the one with most frames."""
-    ranked = [(place := _variant_of(archive, one), place != variant, -len(one.frames), one.parts) for one in folders]
-    return folders[min(range(len(folders)), key=lambda i: (ranked[i][1], ranked[i][0], *ranked[i][2:]))]
+def _without_row(
+    archive: Archive, places: Mapping[str, list[_Place]], wanted: set[str], rank: int, has_sheet: bool
+) -> tuple[list[Annotation], list[Finding]]:
+    """Annotations of folders that no row is about, where the tree says enough, and the findings."""
+    rows, findings = [], []
+    for key in [key for key in places if key not in wanted]:
+        made = archive.from_folder(_pick(places[key], rank).folder) if archive.from_folder else None
+        if made is None:
+            sentence = f"{places[key][0].folder.path}: frames without an annotation in the sheet; passed over"
+            findings.append(Finding("unlabelled", "", sentence))
+            continue
+        rows.append(made)
+        sentence = f"clip {made.id}: it has no row in the sheet; emotion, onset and offset are its folder's"
+        findings += [Finding("no_row", made.id, sentence)] if has_sheet else []
+    return rows, findings
 
 
-def _clip(
-    archive: Archive, row: Annotation, folders: Sequence[Folder], variant: int
-) -> tuple[Clip | None, list[Finding]]:
+def _pick(places: Sequence[_Place], rank: int) -> _Place:
+    """The place in the chosen kind of tree, else in the preferred one; of equals the one with most frames."""
+    return min(places, key=lambda p: (p.rank != rank, p.rank, -len(p.folder.frames), p.folder.parts))
+
+
+def _clip(archive: Archive, row: Annotation, places: Sequence[_Place], rank: int) -> tuple[Clip | None, list[Finding]]:
     """The clip of a row, if it can be used, and what was found on the way."""
-    if not folders:
+    if not places:
         return None, [Finding("no_folder", row.id, f"{row.where}: no folder of frames for clip {row.id}; restore it")]
-    folder = _pick(archive, folders, variant)
-    findings = _folder_findings(archive, row, folder, folders, variant)
+    place = _pick(places, rank)
+    folder = place.folder
+    findings = _folder_findings(archive, row, place, places, rank)
     try:
         numbers, frames = _frames(folder, row.fps)
     except UserError as error:
         return None, [*findings, Finding("no_frames", row.id, f"clip {row.id}: {error}")]
-    place = {number: position for position, number in enumerate(numbers)}
+    position = {number: index for index, number in enumerate(numbers)}
     ends = _ends(row, folder, numbers)
     if isinstance(ends, Finding):
         return None, [*findings, ends]
     onset, offset, found = ends
-    apex, apex_found = _apex(row, onset, offset, place)
-    known = (
-        archive.variants[_variant_of(archive, folder)] if _variant_of(archive, folder) < len(archive.variants) else None
-    )
+    apex, apex_found = _apex(row, onset, offset, position)
     clip = Clip(
         id=row.id, dataset=archive.name, subject=row.subject, label=row.emotion, frames=frames,
-        onset=place[onset], apex=None if apex is None else place[apex], offset=place[offset], fps=row.fps,
-        emotion=row.emotion, action_units=row.action_units, cropped=known is not None and known.cropped,
+        onset=position[onset], apex=None if apex is None else position[apex], offset=position[offset], fps=row.fps,
+        emotion=row.emotion, action_units=row.action_units, cropped=place.variant.cropped,
     )  # fmt: skip
     return clip, [*findings, *found, *apex_found]
 
@@ -278,14 +188,15 @@ def _frames(folder: Folder, fps: float) -> tuple[Sequence[int], Frames]:
 
 
 def _folder_findings(
-    archive: Archive, row: Annotation, folder: Folder, folders: Sequence[Folder], variant: int
+    archive: Archive, row: Annotation, place: _Place, places: Sequence[_Place], rank: int
 ) -> list[Finding]:
     findings = []
-    same = [one for one in folders if one is not folder and _variant_of(archive, one) == _variant_of(archive, folder)]
+    folder = place.folder
+    same = [one.folder for one in places if one is not place and one.rank == place.rank]
     if same:
         sentence = f"clip {row.id}: frames in {folder.path} and again in {same[0].path}; the first are used"
         findings.append(Finding("two_folders", row.id, sentence))
-    if _variant_of(archive, folder) != variant:
+    if place.rank != rank:
         sentence = f"clip {row.id}: its frames come from {folder.path}, another tree than those of the other clips"
         findings.append(Finding("other_tree", row.id, sentence))
     if folder.doubles:

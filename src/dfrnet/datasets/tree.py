@@ -23,15 +23,14 @@ VIDEO_SUFFIXES = frozenset({".avi", ".mp4", ".mov", ".mkv"})
 class Folder:
     """Pictures of one folder by frame number, or one video file.
 
-    ``parts`` are the names from the root down, the last that of the folder (of the video, without its suffix).
-    ``doubles`` are further files with a number that another has already; ``other`` counts what has no number.
+    ``parts`` are the names from the root on, its own too, the last that of the folder (of a video, without its suffix).
+    ``doubles`` are further files with a number that another has already.
     """
 
     path: Path
     parts: tuple[str, ...]
     frames: dict[int, Path] = field(default_factory=dict)
     doubles: tuple[Path, ...] = ()
-    other: int = 0
 
     @property
     def is_video(self) -> bool:
@@ -63,7 +62,7 @@ def walk(root: Path) -> Tree:
     findings: list[Finding] = []
     strays: list[str] = []
     seen: set[tuple[int, int]] = set()
-    waiting: list[tuple[Path, tuple[str, ...]]] = [(root, ())]
+    waiting: list[tuple[Path, tuple[str, ...]]] = [(root, (root.resolve().name,))]
     while waiting:
         path, parts = waiting.pop()
         try:
@@ -75,17 +74,19 @@ def walk(root: Path) -> Tree:
             seen.add((stamp.st_dev, stamp.st_ino))
             entries = sorted(os.scandir(path), key=lambda entry: entry.name)
         except OSError as error:
-            if not parts:
+            if path == root:
                 raise UserError(f"{root}: cannot be read ({error.strerror}); give yourself the permission") from None
             sentence = f"{path}: this folder cannot be read ({error.strerror}); give yourself the permission"
             findings.append(Finding("unreadable", "", sentence))
             continue
-        below, pictures = _sort(entries, path, parts, folders, sheets, strays)
+        below, pictures = _sort(entries, path, parts, folders, sheets, strays, findings)
         # Last in is first out: links wait at the bottom, so that a folder is met by its own name first.
         waiting = [item for item in below if item[0].is_symlink()] + waiting
         waiting += [item for item in reversed(below) if not item[0].is_symlink()]
-        if pictures:
-            folders.append(_folder(path, parts, pictures))
+        numbered = [name for name in pictures if number_of(Path(name).stem) is not None]
+        strays += [str(path / name) for name in pictures if number_of(Path(name).stem) is None]
+        if numbered:
+            folders.append(_folder(path, parts, numbered))
     if strays:
         count, plural = len(strays), "s" if len(strays) > 1 else ""
         sentence = f"{count} file{plural} that are no frames, sheets or videos, the first {strays[0]}; passed over"
@@ -101,6 +102,7 @@ def _sort(
     folders: list[Folder],
     sheets: list[Path],
     strays: list[str],
+    findings: list[Finding],
 ) -> tuple[list[tuple[Path, tuple[str, ...]]], list[str]]:
     """The folders below, and the names of the pictures; sheets, videos and strays go to their lists."""
     below, pictures = [], []
@@ -109,7 +111,12 @@ def _sort(
         if name.startswith((".", "~$")):
             continue
         suffix = Path(name).suffix.lower()
-        if entry.is_dir():
+        try:
+            is_folder = entry.is_dir()
+        except OSError as error:  # a link to itself
+            findings.append(Finding("link_loop", "", f"{path / name}: cannot be followed ({error.strerror})"))
+            continue
+        if is_folder:
             below.append((path / name, (*parts, name)))
         elif suffix in IMAGE_SUFFIXES:
             pictures.append(name)
@@ -124,13 +131,11 @@ def _sort(
 
 def _folder(path: Path, parts: tuple[str, ...], names: list[str]) -> Folder:
     frames: dict[int, Path] = {}
-    doubles, other = [], 0
-    for name in names:
-        number = number_of(Path(name).stem)
-        if number is None:
-            other += 1
-        elif number in frames:
+    doubles = []
+    for name in sorted(names, key=lambda name: (len(name), name)):  # img16.jpg before its copy, img16 (2).jpg
+        number = number_of(Path(name).stem) or 0
+        if number in frames:
             doubles.append(path / name)
         else:
             frames[number] = path / name
-    return Folder(path, parts, dict(sorted(frames.items())), tuple(doubles), other)
+    return Folder(path, parts, dict(sorted(frames.items())), tuple(doubles))

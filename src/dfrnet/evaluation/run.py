@@ -20,7 +20,7 @@ from typing import Any
 import joblib
 import numpy as np
 
-from dfrnet.datasets import described
+from dfrnet.datasets import described, without_roots
 from dfrnet.evaluation.protocols import PROTOCOLS
 from dfrnet.evaluation.records import CONTROLS, Run, fold_path, load_run, read_config, read_fold, write_json, write_text
 from dfrnet.features import FeatureSpec, features, fitted_spec
@@ -59,8 +59,7 @@ def evaluate(
     settings: Any = None,
     data: Sequence[str] = (),
     classes: tuple[str, ...] = CLASSES,
-    errata: Sequence[str] = (),
-    left_out: Mapping[str, str] | None = None,
+    origin: Mapping[str, Any] | None = None,
     protocol: str = "loso",
     selection: str = "fixed",
     seeds: Sequence[int] = (0,),
@@ -71,17 +70,20 @@ def evaluate(
 ) -> Run:
     """Run every missing fold of ``method`` on ``clips`` into the folder ``out`` and return the whole run.
 
-    ``data`` names the sources for the record, ``errata`` the corrections that their sheets got, ``left_out`` the clips
-    that cannot be used, with a sentence each. A clip whose features cannot be extracted joins those, and the run goes
-    on without it. ``jobs`` processes work at once; a fold's numbers depend on neither their number nor the order.
-    ``cache`` is the folder of extracted features. ``extracting(done, all)`` is called after each clip and
-    ``progress(done, all)`` after each fold. UserError if ``out`` holds a run of another configuration (the difference
-    is named) or anything else; nothing is overwritten.
+    ``data`` names the sources for the record and ``origin`` is what it keeps of them besides: ``archives`` (sheets and
+    trees), ``errata`` (corrections of the sheets), ``left_out`` (clips that cannot be used, with a sentence each). A
+    clip whose features cannot be extracted joins those, and the run goes on without it. ``jobs`` processes work at
+    once; a fold's numbers depend on neither their number nor the order. ``cache`` is the folder of extracted features.
+    ``extracting(done, all)`` is called after each clip and ``progress(done, all)`` after each fold. UserError if
+    ``out`` holds a run of another configuration (the difference is named) or anything else; nothing is overwritten.
     """
     settings = method.settings if settings is None else settings
     begun = (out / "run.json").exists()
-    left_out = {**(left_out or {}), **(read_config(out).get("left_out", {}) if begun else {})}
-    clips = [clip for clip in clips if clip.id not in left_out]
+    left_out = dict((origin or {}).get("left_out", {}))
+    if begun:
+        left_out = read_config(out).get("left_out", {})
+        _name_newcomers(out, clips, left_out)
+        clips = [clip for clip in clips if clip.id not in left_out]
     _checked(clips, classes, protocol, selection)
     spec = fitted_spec(clips, method.inputs(settings))
     extracted = None
@@ -95,7 +97,8 @@ def evaluate(
             log.warning("left out: %s", sentence)
     folds = _checked(clips, classes, protocol, selection)
     config = _config(method, settings, spec, clips, data, classes, protocol, selection, seeds, len(folds))
-    config |= {"errata": list(errata), "left_out": left_out}
+    config |= {"archives": [], "errata": []} | dict(origin or {})
+    config["left_out"] = {clip: without_roots(why, data) for clip, why in left_out.items()}
     if begun:
         _check_same(out, config)
     tasks = [
@@ -133,7 +136,9 @@ def evaluate_controls(run: Path, clips: Sequence[Clip], *, jobs: int = 1, **same
     """
     reasons = []
     config = read_config(run)
-    own, same["left_out"] = config["method"], config.get("left_out")
+    own = config["method"]
+    same["origin"] = {name: config[name] for name in ("archives", "errata", "left_out") if name in config}
+    clips = [clip for clip in clips if clip.id not in config.get("left_out", {})]
     for name in CONTROLS:
         if name == own:
             continue
@@ -231,7 +236,8 @@ def _config(
     seeds: Sequence[int],
     folds: int,
 ) -> dict[str, Any]:
-    listed = "\n".join(f"{clip.id}\t{clip.label}" for clip in sorted(clips, key=lambda clip: clip.id))
+    stamps = ((c.id, c.label, c.onset, c.apex, c.offset, c.fps, c.cropped) for c in clips)
+    listed = "\n".join("\t".join(map(str, stamp)) for stamp in sorted(stamps, key=lambda stamp: stamp[0]))
     return {
         "method": method.name,
         "reference": method.reference,
@@ -260,6 +266,14 @@ def _try_build(method: Method, settings: Any, spec: FeatureSpec, classes: int) -
     method.build(settings, spec, classes, 0)
     if method.network is not None:
         method.network(settings, spec, classes)
+
+
+def _name_newcomers(out: Path, clips: Sequence[Clip], left_out: Mapping[str, str]) -> None:
+    """Say which clips that are at hand now stay out of a run, because they could not be used when it began."""
+    new = [clip.id for clip in clips if clip.id in left_out]
+    if new:
+        log.warning("%s: %d clips stay left out as they were when it began, the first %s; with another --out they are "
+                    "looked at anew", out, len(new), new[0])  # fmt: skip
 
 
 def _check_free(out: Path) -> None:
@@ -300,7 +314,9 @@ def _compare_configs(out: Path, old: dict[str, Any], new: dict[str, Any]) -> Non
         if before == now:
             continue
         if key == "clips_sha256":
-            differences.append(f"the clips or their labels differ ({old.get('clips')} then, {new['clips']} now)")
+            differences.append(
+                f"the clips, their labels or frames differ ({old.get('clips')} then, {new['clips']} now)"
+            )
         elif isinstance(before, dict):
             pairs = [(f"{name}", before.get(name), now.get(name)) for name in sorted({*before, *now})]
             differences += [f"{name} was {a} and is now {b}" for name, a, b in pairs if a != b]

@@ -204,7 +204,10 @@ def _pictures(clip: Clip, frames: Frames) -> Iterator[Image]:
     side: tuple[int, ...] = ()
     for position in range(clip.onset, clip.offset + 1):
         image = frames[position]
-        check_picture(image)
+        try:
+            check_picture(image)
+        except UserError as error:
+            raise UserError(f"clip {clip.id}, frame {position}: {error}") from None
         side = side or image.shape[:2]
         if image.shape[:2] != side:
             raise UserError(f"clip {clip.id}: frames {clip.onset} and {position} differ in size; crop them alike")

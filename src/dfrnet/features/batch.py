@@ -10,9 +10,9 @@ import cv2
 import joblib
 import numpy as np
 
-from dfrnet.features.cache import clip_key, look_up, prepare, store
-from dfrnet.features.extract import FeatureSpec, clip_features
-from dfrnet.types import Array, Clip, Features, UserError
+from dfrnet.features.cache import CacheError, found_or_made, prepare
+from dfrnet.features.extract import FeatureSpec
+from dfrnet.types import Array, Clip, UserError
 
 Progress = Callable[[int, int], None]
 """Called after each clip with how many are finished and how many there are."""
@@ -114,16 +114,10 @@ def _outcomes(
 def _outcome(position: int, clip: Clip, spec: FeatureSpec, cache: Path | None, keep: bool, shared: bool) -> _Outcome:
     if shared:
         cv2.setNumThreads(1)  # in a worker: the other cores have workers of their own, and joblib does not know OpenCV
-    found: Features | None = None
-    key = ""
     try:
-        if cache is not None:
-            key = clip_key(clip, spec)
-            found = look_up(cache, key, spec)
-        reused = found is not None
-        found = found or clip_features(clip, spec)
+        found, reused = found_or_made(clip, spec, cache)
+    except CacheError:
+        raise
     except UserError as error:
         return _Outcome(position, False, None, str(error))
-    if cache is not None and not reused:
-        store(cache, key, found)  # not within the try: a full disk is no fault of this clip
     return _Outcome(position, reused, found.maps if keep else None)

@@ -46,19 +46,29 @@ STALE = 24 * 3600
 """Seconds after which a half-written file is taken for one that a killed process left."""
 
 
+class CacheError(UserError):
+    """The cache cannot be written: no fault of a clip, and no clip after it will fare better."""
+
+
 def load_or_extract(clip: Clip, spec: FeatureSpec, cache: Path | None) -> Features:
     """Features of one clip, read from ``cache`` if it holds them, else made and written there; None: always made.
 
-    A cache that cannot be written is a UserError even though the features were made: who names one relies on it.
+    A cache that cannot be written is a CacheError even though the features were made: who names one relies on it.
     """
+    return found_or_made(clip, spec, cache)[0]
+
+
+def found_or_made(clip: Clip, spec: FeatureSpec, cache: Path | None) -> tuple[Features, bool]:
+    """The same, and whether they were in the cache."""
     if cache is None:
-        return clip_features(clip, spec)
+        return clip_features(clip, spec), False
     key = clip_key(clip, spec)
     found = look_up(cache, key, spec)
-    if found is None:
-        found = clip_features(clip, spec)
-        store(cache, key, found)
-    return found
+    if found is not None:
+        return found, True
+    made = clip_features(clip, spec)
+    store(cache, key, made)
+    return made, False
 
 
 def clip_key(clip: Clip, spec: FeatureSpec) -> str:
@@ -103,7 +113,7 @@ def look_up(cache: Path, key: str, spec: FeatureSpec) -> Features | None:
 
 
 def store(cache: Path, key: str, found: Features) -> None:
-    """Write the entry; UserError where the disk or the folder does not take it."""
+    """Write the entry; CacheError where the disk or the folder does not take it."""
     path = entry_path(cache, key)
     draft = path.with_name(f"{key}-{os.getpid()}-{secrets.token_hex(4)}.part")
     try:
@@ -136,8 +146,8 @@ def entry_path(cache: Path, key: str) -> Path:
     return cache / key[:2] / f"{key}.safetensors"
 
 
-def _unwritable(path: Path, error: OSError) -> UserError:
-    return UserError(f"{path}: the cache cannot be written ({error.strerror or error}); mend that or name another one")
+def _unwritable(path: Path, error: OSError) -> CacheError:
+    return CacheError(f"{path}: the cache cannot be written ({error.strerror or error}); mend that or name another one")
 
 
 def _encoded(key: str, found: Features) -> bytes:
