@@ -9,7 +9,7 @@ import dfrnet
 
 SOURCE = Path(dfrnet.__file__).parent
 LAYERS = (
-    ("dfrnet", "types", "frames"),
+    ("dfrnet", "types", "frames", "parallel"),
     ("datasets", "faces", "networks"),
     ("features",),
     ("training",),

@@ -3,6 +3,7 @@
 import csv
 import json
 import logging
+import signal
 import subprocess
 import sys
 import time
@@ -250,3 +251,14 @@ def test_a_model_knows_whether_its_faces_were_aligned(call, tmp_path):
         clip = load([source], classes="five").clips[0]
         expected = model.predict_features(clip_features(clip, replace(model.spec, align="auto")).maps[None])[0]
         assert model.predict(clip.frames, clip.onset, clip.apex) == pytest.approx(expected, abs=1e-6)
+
+
+@pytest.mark.parametrize("signal_name", ["SIGINT", "SIGTERM"])
+def test_a_stopped_command_says_how_to_go_on(three, tmp_path, signal_name):
+    words = [sys.executable, "-m", "dfrnet", "study", "apex", "--jobs", "1", "--set", "frame_size=512"]
+    child = subprocess.Popen(words, cwd=tmp_path, env=child_environment(), stderr=subprocess.PIPE, text=True)
+    time.sleep(4)  # past its imports, far from its end
+    child.send_signal(getattr(signal, signal_name))
+    _, err = child.communicate(timeout=60)
+    assert child.returncode == 130
+    assert err.splitlines()[-1] == "dfrnet: stopped; given again, the same command goes on where it was cut"

@@ -89,6 +89,8 @@ def grey_square(image: Image, size: int) -> Image:
 
 def check_picture(image: Image) -> None:
     """UserError unless it is uint8, (H, W) or (H, W, 3)."""
+    if not isinstance(image, np.ndarray):
+        raise UserError(f"a frame must be an array of pixels, not {type(image).__name__}; read_image reads a file")
     if image.dtype != np.uint8 or not image.size or not (image.ndim == 2 or image.shape[2:] == (3,)):
         raise UserError(f"a frame must be uint8, (H, W) or (H, W, 3) RGB; this one is {image.dtype} {image.shape}")
 

@@ -29,8 +29,9 @@ class UserError(Exception):
 def unknown_name(kind: str, name: str, known: Iterable[str]) -> UserError:
     """The error for a name that is in no registry: it offers the closest one and lists the rest."""
     names = list(known)
-    close = difflib.get_close_matches(name, names, n=1)
-    hint = f"did you mean {close[0]!r}? " if close else ""
+    alike = {one.lower(): one for one in names}
+    close = difflib.get_close_matches(name.lower(), alike, n=1)
+    hint = f"did you mean {alike[close[0]]!r}? " if close else ""
     return UserError(f"unknown {kind} {name!r}; {hint}known: {', '.join(names)}")
 
 

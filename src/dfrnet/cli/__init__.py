@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import signal
 import sys
 from typing import Annotated
 
@@ -39,14 +40,23 @@ def top(
         raise typer.Exit
 
 
+INTERRUPTED = 130
+"""What typer makes of Ctrl-C."""
+
+
 def main() -> None:
     """Run the command line; a user's mistake is one sentence and exit status 1, wrong usage is 2."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # end like Ctrl-C, so that workers end too
     logging.basicConfig(format="note: %(message)s", level=logging.WARNING)
     try:
         app()
     except UserError as error:
         typer.echo(f"dfrnet: {error}", err=True)
         sys.exit(1)
+    except SystemExit as end:
+        if end.code == INTERRUPTED:
+            typer.echo("dfrnet: stopped; given again, the same command goes on where it was cut", err=True)
+        raise
     except OSError as error:
         reason = error.strerror or error
         typer.echo(f"dfrnet: {error.filename or 'a file'}: {reason}; check that it exists and may be used", err=True)

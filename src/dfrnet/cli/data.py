@@ -95,9 +95,12 @@ def extract(
 
     if (layout is None) != (out is None):
         raise UserError("extract: --as released-maps and OUT, the folder to write, go together")
-    chosen = find_method(method)
+    chosen, changes = find_method(method), changes_of(change)
+    fixed = {"maps", "size", "scale"} & set(changes)
+    if layout is not None and fixed:
+        raise UserError(f"--set {sorted(fixed)[0]}: with --as released-maps the layout says what that is")
     loaded = load(data, classes, errata)
-    spec = fitted_spec(loaded.clips, chosen.inputs(chosen.configured(preset, changes_of(change))))
+    spec = fitted_spec(loaded.clips, chosen.inputs(chosen.configured(preset, changes)))
     with progress_bars("clips") as (progress,):
         if out is not None:
             left_out = write_released_maps(loaded.clips, out, spec, jobs=cores(jobs), cache=cache, progress=progress)
@@ -107,8 +110,9 @@ def extract(
             left_out = filled.left_out
             done = f"{cache}: features of {filled.done} clips extracted, of {filled.reused} there already"
     for sentence in left_out.values():
-        typer.echo(f"left out: {sentence}", err=True)
-    typer.echo(done)
+        typer.echo(f"note: left out: {sentence}", err=True)
+    total = len({*left_out, *loaded.left_out})
+    typer.echo(done + (f"; {total} left out" if total else ""))
 
 
 @app.command(cls=NamesMethods)

@@ -118,6 +118,8 @@ def table(
     loaded = [load_run(path) for path in runs]
     rows = score_rows(with_controls(loaded) if controls else loaded, selection or None)
     typer.echo(render(rows, format, width()), nl=False)
+    for run in loaded:
+        _note_left_out(run)
     if report is not None:
         write_report(loaded, report)
         typer.echo(f"report: {report}", err=True)
@@ -220,9 +222,7 @@ def _finish(run: Run) -> None:
     from dfrnet.evaluation.tables import render
 
     typer.echo(render(score_rows(with_controls([run])), width=width()), nl=False)
-    if left_out := run.config.get("left_out"):
-        clips = "1 clip is" if len(left_out) == 1 else f"{len(left_out)} clips are"
-        typer.echo(f"note: {clips} left out; {run.path / 'run.json'} says why", err=True)
+    _note_left_out(run)
     try:
         from dfrnet.evaluation.report import write_report
 
@@ -231,3 +231,9 @@ def _finish(run: Run) -> None:
         typer.echo(f"note: no report, {error}", err=True)
         return
     typer.echo(f"report: {run.path / 'report.html'}   predictions: {run.path / 'predictions.csv'}", err=True)
+
+
+def _note_left_out(run: Run) -> None:
+    if left_out := run.config.get("left_out"):
+        clips = "1 clip is" if len(left_out) == 1 else f"{len(left_out)} clips are"
+        typer.echo(f"note: {run.name}: {clips} left out; {run.path / 'run.json'} says why", err=True)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -93,13 +93,13 @@ def load(sources: Sequence[str], classes: str = "three", errata: bool = True) ->
         else:
             clips += DATASETS[name](root)
     _check_found(clips, surveys, sources)
-    for one in surveys:
-        _tell(one)
     own = {name: archive.own for name, archive in ARCHIVES.items()}
     kept, named, apart = labelled(clips, classes, own)
     left_out = {finding.clip: finding.sentence for one in surveys for finding in one.left_out}
     if is_three(classes):
         left_out = _of_the_list(left_out, surveys, {clip.id for clip in kept})
+    for one in surveys:
+        _tell(one, left_out)
     if apart:
         log.warning("%d clips are in none of the classes %s (--classes %s)", len(apart), ", ".join(named), classes)
     applied = tuple(str(erratum) for one in surveys for erratum in one.errata)
@@ -116,6 +116,8 @@ def _split(sources: Sequence[str]) -> list[tuple[str, str]]:
     for source in sources:
         name, _, root = source.partition("=")
         if name not in names():
+            if "=" not in source and Path(source).exists():
+                raise UserError(f"--data {source}: say which data set it is, as in --data casme2={source}")
             raise unknown_name("data set", name, names())
         if not root and name != "synthetic":
             raise UserError(f"--data {source}: where is it? Write --data {name}=FOLDER")
@@ -155,9 +157,10 @@ def _of_the_list(left_out: dict[str, str], surveys: Sequence[Survey], have: set[
     return others | {clip: left_out.get(clip, f"clip {clip}: no row of the sheet is about it") for clip in lacking}
 
 
-def _tell(found: Survey, most: int = 5) -> None:
-    """Name on the log what was left out and what else a user must know; the first few clips in full."""
-    title, sentences = found.archive.title, [finding.sentence for finding in found.left_out]
+def _tell(found: Survey, left_out: Mapping[str, str], most: int = 5) -> None:
+    """Name on the log which clips of the classes were left out, the first few in full, and what else is amiss."""
+    title = found.archive.title
+    sentences = [finding.sentence for finding in found.left_out if finding.clip in left_out]
     for sentence in sentences[:most]:
         log.warning("left out: %s", sentence)
     if len(sentences) > most:

@@ -11,13 +11,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import joblib
-
-from dfrnet.datasets import ARCHIVES, COMPOSITE, megc2019
+from dfrnet.datasets import ARCHIVES, COMPOSITE, DATASETS, megc2019
 from dfrnet.datasets.findings import SEVERITIES, UNUSABLE, Finding
 from dfrnet.datasets.labels import official, three
 from dfrnet.datasets.surveys import Survey, survey
 from dfrnet.frames import ImageFolder
+from dfrnet.parallel import in_parallel
 from dfrnet.types import CLASSES, Clip, UserError, unknown_name
 
 
@@ -52,14 +51,15 @@ def check(
         parts = megc2019.parts(root)
     elif name in ARCHIVES:
         parts = {name: root}
+    elif name in DATASETS:
+        raise UserError(f"{name}: no licensed archive, so that there is nothing to compare it with")
     else:
         raise unknown_name("archive", name, [*ARCHIVES, COMPOSITE])
     surveys = [survey(ARCHIVES[part], path, errata) for part, path in parts.items()]
     total, done, reports = sum(len(one.clips) for one in surveys), 0, []
     for one in surveys:
-        looked = joblib.Parallel(n_jobs=jobs, return_as="generator")(joblib.delayed(_look)(c) for c in one.clips)
         seen = []
-        for look in looked:
+        for look in in_parallel(_look, one.clips, jobs=jobs):
             seen.append(look)
             done += 1
             if progress:
@@ -132,6 +132,7 @@ def as_dict(report: Report) -> dict[str, Any]:
     without_row = {finding.clip for finding in found.findings if finding.kind == "no_row"}
     rows = [row for row in found.annotations if found.sheet and row.id not in without_row]
     listed = {clip: label for clip, label in official().items() if clip.startswith(f"{archive.name}/")}
+    usable = {clip.id for clip in report.usable}
     classes = Counter(three(clip) for clip in report.usable)
     return {
         "data": archive.name,
@@ -155,9 +156,12 @@ def as_dict(report: Report) -> dict[str, Any]:
             label: {"published": Counter(listed.values())[label] if listed else None, "usable": classes[label]}
             for label in CLASSES
         },
+        "listed_missing": [clip for clip in listed if clip not in usable],
         "by_subject": _table(
-            Counter(clip.rsplit("/", 1)[0] for clip in listed), Counter(row.subject for row in rows),
-            Counter(clip.subject for clip in report.usable),
+            Counter(row.subject for row in rows), Counter(clip.subject for clip in report.usable),
+            Counter(clip.rsplit("/", 1)[0] for clip in listed),
+            Counter(clip.rsplit("/", 1)[0] for clip in listed if clip in usable),
+            heads=("sheet", "usable", "listed", "listed_usable"),
         ),
         "frame_sizes": report.sizes,
         "errata": [dataclasses.asdict(erratum) for erratum in found.errata],
@@ -172,9 +176,8 @@ def _counts(published: int, sheet: int, usable: int) -> dict[str, int | None]:
     return {"published": published or None, "sheet": sheet, "usable": usable}
 
 
-def _table(*columns: Any) -> dict[str, dict[str, int]]:
+def _table(*columns: Any, heads: Sequence[str] = ("published", "sheet", "usable")) -> dict[str, dict[str, int]]:
     names = sorted({name for column in columns for name in column})
-    heads = ("published", "sheet", "usable")
     return {name: {head: c.get(name, 0) for head, c in zip(heads, columns, strict=True)} for name in names}
 
 
@@ -203,9 +206,13 @@ def _text(report: Report, all_findings: bool) -> str:
     ]
     lines += ["", *(_line(emotion, counts) for emotion, counts in facts["emotions"].items())]
     lines += ["", *(_line(f"MEGC2019 {name}", counts) for name, counts in facts["three_classes"].items())]
-    lines += ["", "  by subject (published: clips in MEGC2019's list)"]
-    lines += [_line(name.split("/", 1)[1], counts) for name, counts in facts["by_subject"].items()]
-    lines += [f"  published: {facts['published_by']}", ""]
+    lines += _subjects(facts)
+    lines += [f"  published: {facts['published_by']}; sheet: after the errata", ""]
+    if missing := facts["listed_missing"]:
+        shown = ", ".join(missing if all_findings else missing[:3]) + (
+            "" if all_findings or len(missing) < 4 else ", ..."
+        )
+        lines.append(f"  {len(missing)} clips of MEGC2019's list are not usable here: {shown}")
     for erratum in report.survey.errata:
         lines.append(f"  erratum applied: {erratum} ({erratum.reason}; {erratum.source})")
     lines += _findings(report, all_findings)
@@ -220,6 +227,17 @@ def _text(report: Report, all_findings: bool) -> str:
 def _line(name: str, counts: dict[str, int | None]) -> str:
     cells = ("" if counts.get(head, "") is None else counts.get(head, "") for head in ("published", "sheet", "usable"))
     return "  {:24}{:>10}{:>8}{:>8}".format(name, *cells).rstrip()
+
+
+def _subjects(facts: dict[str, Any]) -> list[str]:
+    heads = ("sheet", "usable", "listed", "listed_usable")
+    listed = any(counts["listed"] for counts in facts["by_subject"].values())
+    shown = heads if listed else heads[:2]
+    titles = {"sheet": "sheet", "usable": "usable", "listed": "MEGC2019", "listed_usable": "usable"}
+    lines = ["", f"  {'by subject':24}{'':>10}" + "".join(f"{titles[head]:>10}" for head in shown)]
+    for name, counts in facts["by_subject"].items():
+        lines.append(f"  {name.split('/', 1)[1]:24}{'':>10}" + "".join(f"{counts[head]:>10}" for head in shown))
+    return lines
 
 
 def _findings(report: Report, all_findings: bool) -> list[str]:

@@ -113,9 +113,11 @@ def _mapping(path: Path, clips: Sequence[Clip]) -> tuple[tuple[str, ...], Labell
     try:
         content = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
-        raise UserError(f"{path}: cannot be read ({error.strerror}); --classes takes three, five or a file") from None
+        raise UserError(
+            f"{path}: cannot be read ({error.strerror}); --classes takes three, five, emotion or a file"
+        ) from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise UserError(f"{path}: not TOML ({error}); see the page on data for an example") from None
+        raise UserError(f"{path}: not TOML ({error}); docs/archives.md has an example") from None
     order = content.pop("classes", None)
     tables = {name: table for name, table in content.items() if isinstance(table, dict)}
     if not tables or len(tables) < len(content):

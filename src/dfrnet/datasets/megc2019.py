@@ -23,6 +23,10 @@ def parts(root: Path) -> dict[str, Path]:
     for name, pattern in PARTS.items():
         fitting = [path for path in folders if re.match(pattern, path.name.lower())]
         if len(fitting) != 1:
+            if re.match(pattern, root.name.lower()):
+                raise UserError(
+                    f"{root}: this is {name} itself; megc2019 wants the folder above, which holds all three"
+                )
             said = f"has {len(fitting)} folders ({', '.join(p.name for p in fitting)})" if fitting else "has no folder"
             raise UserError(
                 f"{root}: {said} named like {name}; megc2019 wants one each of casme2, samm and smic: rename it, or "

@@ -50,7 +50,7 @@ def key(parts: tuple[str, ...]) -> str | None:
 
 def folder_emotion(parts: tuple[str, ...]) -> str | None:
     """The class by which the folders of the short takes are sorted."""
-    return next((part.lower() for part in parts if part.lower() in EMOTIONS), None)
+    return next((part.lower() for part in reversed(parts) if part.lower() in EMOTIONS), None)
 
 
 def from_folder(folder: Folder) -> Annotation | None:

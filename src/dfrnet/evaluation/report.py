@@ -144,6 +144,12 @@ def _opening(run: Run, rows: Sequence[ScoreRow], selection: str) -> str:
             f'<p class="quiet">Choosing the epoch on the test subject would print UF1 {own["leaky"].uf1:.4f} (LEAKY), '
             f"{gap:+.4f} with the same trained models.</p>"
         )
+    if left_out := run.config.get("left_out"):
+        listed = "".join(f"<li>{_(sentence)}</li>" for sentence in left_out.values())
+        text += (
+            f'<details class="warn"><summary>{len(left_out)} of {run.config["clips"] + len(left_out)} clips cannot be '
+            f"used and are in no number here</summary><ul>{listed}</ul></details>"
+        )
     if not run.complete:
         done, planned = row.folds
         text += f'<p class="warn">Incomplete: {done} of {planned} folds are finished; these numbers will change.</p>'

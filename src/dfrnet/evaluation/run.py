@@ -12,12 +12,12 @@ import platform
 import subprocess
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from time import perf_counter
 from typing import Any
 
-import joblib
 import numpy as np
 
 from dfrnet.datasets import described, without_roots
@@ -25,6 +25,7 @@ from dfrnet.evaluation.protocols import PROTOCOLS
 from dfrnet.evaluation.records import CONTROLS, Run, fold_path, load_run, read_config, read_fold, write_json, write_text
 from dfrnet.features import FeatureSpec, features, fitted_spec
 from dfrnet.methods import METHODS, Method, flat
+from dfrnet.parallel import in_parallel
 from dfrnet.types import CLASSES, Array, Clip, Fold, TrainedInEpochs, UserError, unknown_name
 
 SELECTION_MODES = ("fixed", "nested", "audit")
@@ -116,13 +117,10 @@ def evaluate(
             why = next(iter(extracted.left_out.values()))
             raise UserError(f"{out}: a clip of this run cannot be used any more: {why}")
         _create_folder(out, config)
-        with joblib.parallel_config(backend="loky", inner_max_num_threads=1):
-            parallel = joblib.Parallel(n_jobs=jobs, return_as="generator_unordered")
-            table = clip_table(clips)
-            work = parallel(joblib.delayed(_run_and_store)(task, extracted.x, table, out) for task in tasks)
-            for done, _ in enumerate(work, start=total - len(tasks) + 1):
-                if progress:
-                    progress(done, total)
+        work = partial(_run_and_store, x=extracted.x, table=clip_table(clips), out=out)
+        for done, _ in enumerate(in_parallel(work, tasks, jobs=jobs, ordered=False), start=total - len(tasks) + 1):
+            if progress:
+                progress(done, total)
     run = load_run(out)
     write_predictions(run)
     return run

@@ -12,10 +12,10 @@ import io
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from time import perf_counter
 from typing import Any
 
-import joblib
 import numpy as np
 from rich import box
 from rich.console import Console, JustifyMethod
@@ -24,6 +24,7 @@ from rich.text import Text
 
 from dfrnet.datasets import synthetic
 from dfrnet.features import APEX, FeatureSpec, clip_frames
+from dfrnet.parallel import in_parallel
 from dfrnet.types import Clip, Frames, Image, UserError, unknown_name
 
 Row = dict[str, Any]
@@ -112,13 +113,11 @@ def apex_study(
     if not usable:
         raise UserError("no clip has both frames and an annotated apex; add --data with one that has, or synthetic")
     rules = [name for name in APEX if name not in ("auto", "annotated")]
-    tasks = [joblib.delayed(_look)(clip, spec or FeatureSpec(), rules) for clip in usable]
     found: list[Looks] = []
-    with joblib.parallel_config(backend="loky", inner_max_num_threads=1):
-        for looks in joblib.Parallel(n_jobs=jobs, return_as="generator")(tasks):
-            found.append(looks)
-            if progress:
-                progress(len(found), len(tasks))
+    for looks in in_parallel(partial(_look, spec=spec or FeatureSpec(), rules=rules), usable, jobs=jobs):
+        found.append(looks)
+        if progress:
+            progress(len(found), len(usable))
     rows = []
     for name in dict.fromkeys(clip.dataset for clip in usable):
         own = [(clip, looks) for clip, looks in zip(usable, found, strict=True) if clip.dataset == name]

@@ -10,6 +10,7 @@ import numpy as np
 
 from dfrnet.faces import dlib68
 from dfrnet.faces.mesh import DETECTOR_SIDE, SURE, Detection, detect, mesh
+from dfrnet.frames import check_picture
 from dfrnet.types import Array, Image, UserError, unknown_name
 
 MESH_68 = (
@@ -57,6 +58,7 @@ def find_faces(image: Image, landmarks: str = "mediapipe") -> list[Face]:
     """Every face of the picture, each once, from left to right."""
     if landmarks not in LANDMARKERS:
         raise unknown_name("landmarks", landmarks, LANDMARKERS)
+    check_picture(image)
     return sorted(LANDMARKERS[landmarks](_rgb(image)), key=lambda face: float(face.points[:, 0].mean()))
 
 

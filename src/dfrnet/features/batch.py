@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import cv2
-import joblib
 import numpy as np
 
 from dfrnet.features.cache import CacheError, found_or_made, prepare
 from dfrnet.features.extract import FeatureSpec
+from dfrnet.parallel import in_parallel
 from dfrnet.types import Array, Clip, UserError
 
 Progress = Callable[[int, int], None]
@@ -102,16 +103,15 @@ def _outcomes(
     """One for each clip, as they are finished: in any order."""
     if cache is not None:
         prepare(cache)
-    with joblib.parallel_config(backend="loky", inner_max_num_threads=1):
-        parallel = joblib.Parallel(n_jobs=jobs, return_as="generator_unordered")
-    work = parallel(joblib.delayed(_outcome)(i, clip, spec, cache, keep, jobs != 1) for i, clip in enumerate(clips))
-    for done, outcome in enumerate(work, start=1):
+    work = partial(_outcome, spec=spec, cache=cache, keep=keep, shared=jobs != 1)
+    for done, outcome in enumerate(in_parallel(work, enumerate(clips), jobs=jobs, ordered=False), start=1):
         yield outcome
         if progress:
             progress(done, len(clips))
 
 
-def _outcome(position: int, clip: Clip, spec: FeatureSpec, cache: Path | None, keep: bool, shared: bool) -> _Outcome:
+def _outcome(numbered: tuple[int, Clip], spec: FeatureSpec, cache: Path | None, keep: bool, shared: bool) -> _Outcome:
+    position, clip = numbered
     if shared:
         cv2.setNumThreads(1)  # in a worker: the other cores have workers of their own, and joblib does not know OpenCV
     try:

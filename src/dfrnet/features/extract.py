@@ -62,8 +62,9 @@ class FeatureSpec:
             raise UserError(f"maps: name at least one of {', '.join(MAPS)}")
         if len(set(self.maps)) < len(self.maps):
             raise UserError(f"maps={','.join(self.maps)}: each map at most once")
-        if not 8 <= self.size <= 1024 or not 16 <= self.frame_size <= 1024:
-            raise UserError(f"size {self.size} and frame_size {self.frame_size} must lie in 8..1024 and 16..1024")
+        for name, least in (("size", 8), ("frame_size", 16)):
+            if not least <= getattr(self, name) <= 1024:
+                raise UserError(f"{name}={getattr(self, name)}: it must lie in {least}..1024")
 
 
 def extract(frames: Frames, spec: FeatureSpec, onset: int, apex: int) -> Features:
