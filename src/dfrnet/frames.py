@@ -49,12 +49,13 @@ def natural_key(path: Path) -> tuple[tuple[int, int | str], ...]:
     return (*key, (2, path.name))
 
 
-def read_image(path: Path) -> Image:
+def read_image(path: Path | str) -> Image:
     """One picture, uint8 (H, W) or RGB (H, W, 3); UserError if it is missing, cut short or does not decode.
 
     Its pixels as they are stored: a camera's note that the picture should be turned (EXIF) is not followed, so that
     frames of one clip, and annotations made on them, stay together.
     """
+    path = Path(path)
     try:
         data = path.read_bytes()  # not cv2.imread: it cannot open every path on every system
     except OSError as error:
