@@ -158,7 +158,7 @@ def test_presets_and_changes_add_up():
         ("dfrnet", ("epochs", "0"), "epochs=0 is out of range"),
         ("ststnet", ("dropout", "-1"), "dropout=-1.0"),
         ("svm_flow", ("flow", "tvl2"), "unknown flow 'tvl2'; did you mean 'tvl1'"),
-        ("svm_flow", ("size", "5"), "size 5 and frame_size"),
+        ("svm_flow", ("size", "5"), "size=5: it must lie in 8..1024"),
         ("svm_flow", ("maps", ""), "maps: name at least one of u, v"),
         ("svm_flow", ("cells", "0"), "cells=0"),
         ("svm_flow", ("C", "-1"), "C=-1.0"),
