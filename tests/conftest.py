@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import subprocess
 import sys
@@ -11,6 +12,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
+from dfrnet import cli
 from dfrnet.datasets import released_maps, synthetic
 from dfrnet.types import Clip
 from trees import REPOSITORY, child_environment, write_maps
@@ -70,3 +72,39 @@ def python() -> Callable[..., subprocess.CompletedProcess[str]]:
         )  # fmt: skip
 
     return run
+
+
+class Answer:
+    """What one call of the command line did."""
+
+    def __init__(self, status, captured):
+        self.status, self.out, self.err = status, captured.out, captured.err
+
+    def sentence(self):
+        """The one line on standard error after "dfrnet: "; nothing on standard output, no traceback."""
+        assert self.status == 1, (self.out, self.err)
+        assert self.out == ""
+        assert "Traceback" not in self.err
+        lines = [line for line in self.err.splitlines() if not line.startswith("note: ")]
+        assert len(lines) == 1
+        assert lines[0].startswith("dfrnet: ")
+        return lines[0].removeprefix("dfrnet: ")
+
+
+@pytest.fixture
+def dfrnet(monkeypatch, capsys, tmp_path):
+    """``dfrnet("table", path)`` as from a shell, in an empty folder."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(logging, "basicConfig", lambda **_: None)
+
+    def call(*words):
+        monkeypatch.setattr(sys, "argv", ["dfrnet", *map(str, words)])
+        capsys.readouterr()
+        try:
+            cli.main()
+            status = 0
+        except SystemExit as end:
+            status = end.code or 0
+        return Answer(status, capsys.readouterr())
+
+    return call

@@ -2,7 +2,6 @@
 
 import csv
 import json
-import logging
 import re
 import sys
 from pathlib import Path
@@ -23,42 +22,6 @@ COMMANDS = [
     for command in group.typer_instance.registered_commands
 ]
 TINY = ["--set", "inputs=flow", "--set", "widths=4,6,8", "--set", "epochs=2", "--jobs", "1"]
-
-
-class Answer:
-    """What one call of the command line did."""
-
-    def __init__(self, status, captured):
-        self.status, self.out, self.err = status, captured.out, captured.err
-
-    def sentence(self):
-        """The one line on standard error after "dfrnet: "; nothing on standard output, no traceback."""
-        assert self.status == 1, (self.out, self.err)
-        assert self.out == ""
-        assert "Traceback" not in self.err
-        lines = [line for line in self.err.splitlines() if not line.startswith("note: ")]
-        assert len(lines) == 1
-        assert lines[0].startswith("dfrnet: ")
-        return lines[0].removeprefix("dfrnet: ")
-
-
-@pytest.fixture
-def dfrnet(monkeypatch, capsys, tmp_path):
-    """``dfrnet("table", path)`` as from a shell, in an empty folder."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(logging, "basicConfig", lambda **_: None)
-
-    def call(*words):
-        monkeypatch.setattr(sys, "argv", ["dfrnet", *map(str, words)])
-        capsys.readouterr()
-        try:
-            cli.main()
-            status = 0
-        except SystemExit as end:
-            status = end.code or 0
-        return Answer(status, capsys.readouterr())
-
-    return call
 
 
 @pytest.fixture(scope="module")

@@ -2,7 +2,6 @@
 
 import csv
 import json
-import logging
 import signal
 import subprocess
 import sys
@@ -16,7 +15,6 @@ import pytest
 import archive_faults
 import archive_rows
 import archives
-from dfrnet import cli
 from dfrnet.datasets import load
 from dfrnet.datasets.labels import official
 from dfrnet.evaluation import studies
@@ -37,22 +35,13 @@ def three(tmp_path_factory):
 
 
 @pytest.fixture
-def call(monkeypatch, capsys, tmp_path):
+def call(dfrnet):
     """``call("extract", ...)`` as from a shell in an empty folder -> (status, out, err)."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(logging, "basicConfig", lambda **_: None)
 
     def run(*words):
-        monkeypatch.setattr(sys, "argv", ["dfrnet", *map(str, words)])
-        capsys.readouterr()
-        try:
-            cli.main()
-            status = 0
-        except SystemExit as end:
-            status = end.code or 0
-        said = capsys.readouterr()
-        assert "Traceback" not in said.err
-        return status, said.out, said.err
+        answer = dfrnet(*words)
+        assert "Traceback" not in answer.err
+        return answer.status, answer.out, answer.err
 
     return run
 
