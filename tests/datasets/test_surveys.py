@@ -181,3 +181,35 @@ def test_a_mapping_named_like_a_scheme_is_a_mapping(written):
     mapping.write_text("[casme2]\n" + "".join(f'{emotion} = "x"\n' for emotion in emotions), encoding="utf-8")
     loaded = load([f"casme2={written.root}"], classes=str(mapping))
     assert (loaded.classes, loaded.left_out) == (("x",), {})
+
+
+def test_a_sheet_beside_the_root_is_found_past_other_tables_in_it(written):
+    shutil.move(written.sheet, written.root.parent / written.sheet.name)
+    (written.root / "notes.csv").write_text("day,weather\n1,rain\n", encoding="utf-8")
+    seen = survey(CASME2, written.root)
+    assert (seen.sheet, len(seen.clips)) == (written.root.parent / written.sheet.name, 6)
+
+
+def test_a_folder_above_that_cannot_be_read_does_no_harm(written, monkeypatch):
+    """Whoever runs this: the folder above fails as one does that may be entered and not listed."""
+    listed = archives.Path.iterdir
+
+    def iterdir(self):
+        if self == written.root.parent:
+            raise PermissionError(13, "Permission denied", str(self))
+        return listed(self)
+
+    monkeypatch.setattr(archives.Path, "iterdir", iterdir)
+    assert len(survey(CASME2, written.root).clips) == 6
+
+
+def test_all_parts_of_a_set_beside_the_root_are_read(tmp_path):
+    rows = full_rows("dfme")[:4]
+    one = archives.write_dfme(tmp_path / "x" / "data", rows=rows[:2], cheap=True)
+    other = archives.write_dfme(tmp_path / "y" / "data", rows=rows[2:], cheap=True)
+    for part, name in ((one, "train.xlsx"), (other, "test.xlsx")):
+        shutil.move(part.sheet, tmp_path / "x" / name)
+    shutil.copytree(other.root, one.root, dirs_exist_ok=True)
+    seen = survey(ARCHIVES["dfme"], one.root)
+    assert sorted(clip.id for clip in seen.clips) == sorted(row.id for row in rows)
+    assert found(seen.findings) == [("two_sheets", "")]

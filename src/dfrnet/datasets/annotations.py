@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -42,18 +43,21 @@ def read_sheets(archive: Archive, tree: Tree) -> tuple[list[Sheet], list[Finding
     sheets: list[Sheet] = []
     bad: list[UserError] = []
     empty: list[UserError] = []  # somebody else's, such as that of the data set beside
-    for path in _candidates(archive, tree):
-        try:
-            sheet = _annotations(archive, read_table(path, archive.columns, archive.optional))
-        except OtherSheetError:
-            continue
-        except UserError as error:
-            bad.append(error)
-            continue
-        if sheet.rows:
-            sheets.append(sheet)
-        else:
-            empty.append(UserError(f"{path}: no row of it is an annotation of {archive.title}; restore the sheet"))
+    for paths in _candidates(archive, tree):
+        for path in paths:
+            try:
+                sheet = _annotations(archive, read_table(path, archive.columns, archive.optional))
+            except OtherSheetError:
+                continue
+            except UserError as error:
+                bad.append(error)
+                continue
+            if sheet.rows:
+                sheets.append(sheet)
+            else:
+                empty.append(UserError(f"{path}: no row of it is an annotation of {archive.title}; restore the sheet"))
+        if sheets:
+            break
     if not sheets and (bad or empty):
         raise [*bad, *empty][0]
     if not sheets and (archive.from_folder is None or not tree.folders):
@@ -77,15 +81,17 @@ def read_sheets(archive: Archive, tree: Tree) -> tuple[list[Sheet], list[Finding
     return used, findings
 
 
-def _candidates(archive: Archive, tree: Tree) -> list[Path]:
-    beside = {
-        path.resolve(): path
-        for folder in (tree.root.resolve().parent, tree.root.absolute().parent)
-        for path in sorted(folder.iterdir())
-        if path.suffix.lower() in SHEET_SUFFIXES and not path.name.startswith((".", "~$"))
-    }
-    paths = tree.sheets or tuple(beside.values())
-    return [path for path in paths if not re.search(archive.other_sheets, path.name)]
+def _candidates(archive: Archive, tree: Tree) -> Iterator[list[Path]]:
+    """The spreadsheets below the root, then those beside it, then those beside what it links to."""
+    yield _meant(archive, tree.sheets)
+    for folder in dict.fromkeys((tree.root.absolute().parent, tree.root.resolve().parent)):
+        with suppress(OSError):  # nobody said that the folder above may be read
+            yield _meant(archive, sorted(folder.iterdir()))
+
+
+def _meant(archive: Archive, paths: Iterable[Path]) -> list[Path]:
+    sheets = (path for path in paths if path.suffix.lower() in SHEET_SUFFIXES)
+    return [p for p in sheets if not p.name.startswith((".", "~$")) and not re.search(archive.other_sheets, p.name)]
 
 
 def _annotations(archive: Archive, table: Table) -> Sheet:

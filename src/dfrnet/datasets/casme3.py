@@ -39,7 +39,7 @@ def identity(row: Row) -> Identity | None:
 
 def key(parts: tuple[str, ...]) -> str | None:
     """The video of a folder ``.../spNO.1/b/color``, or ``.../spNO.1/b``."""
-    names = parts[:-1] if parts and parts[-1].lower() == "color" else parts
+    names = parts[:-1] if parts[-1].lower() == "color" else parts
     person = _person(names[-2]) if len(names) > 1 else None
     return f"{person}/{names[-1].lower()}" if person else None
 

@@ -37,7 +37,7 @@ def identity(row: Row) -> Identity | None:
 
 def key(parts: tuple[str, ...]) -> str | None:
     """The clip of a folder ``.../sub0003_01``."""
-    return _clip(parts[-1]) if parts else None
+    return _clip(parts[-1])
 
 
 ARCHIVE = Archive(

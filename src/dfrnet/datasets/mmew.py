@@ -35,7 +35,7 @@ def identity(row: Row) -> Identity | None:
 
 def key(parts: tuple[str, ...]) -> str | None:
     """The clip of a folder ``.../S01-01-001``; the posed takes of Macro_Expression are none."""
-    if not parts or any("macro" in part.lower() for part in parts):
+    if any("macro" in part.lower() for part in parts):
         return None
     return _clip(parts[-1])
 

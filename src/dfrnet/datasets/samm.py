@@ -39,7 +39,7 @@ def identity(row: Row) -> Identity | None:
 
 def key(parts: tuple[str, ...]) -> str | None:
     """The clip of a folder ``.../006_1_2``."""
-    found = _clip(parts[-1]) if parts else None
+    found = _clip(parts[-1])
     return found[1] if found else None
 
 

@@ -42,7 +42,7 @@ def identity(row: Row) -> Identity | None:
 
 def key(parts: tuple[str, ...]) -> str | None:
     """The clip of a folder ``.../s1_ne_01``, of the high-speed camera: not of VIS or NIR, of 25 frames a second."""
-    if not parts or any(re.search(r"(?<![a-z])(vis|nir)(?![a-z])", part.lower()) for part in parts):
+    if any(re.search(r"(?<![a-z])(vis|nir)(?![a-z])", part.lower()) for part in parts):
         return None
     found = _clip(parts[-1])
     return found[1] if found else None

@@ -81,9 +81,9 @@ def survey(archive: Archive, root: Path, errata: bool = True) -> Survey:
             clip, found = _clip(archive, row, places.get(row.key, []), rank)
             findings += found
             clips += [clip] if clip else []
-    known = (*archive.variants, OTHER)[min(rank, len(archive.variants))]
+    tree_name = (*archive.variants, OTHER)[rank].name
     return Survey(
-        archive, root, tuple(sheets), tuple(rows), len(places), known.name, tuple(clips), tuple(findings), applied
+        archive, root, tuple(sheets), tuple(rows), len(places), tree_name, tuple(clips), tuple(findings), applied
     )
 
 
