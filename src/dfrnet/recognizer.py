@@ -43,9 +43,9 @@ class Recognizer:
     trained_on: dict[str, Any]
     classifier: TorchClassifier
 
-    def predict(self, frames: Frames, onset: int, apex: int) -> dict[str, float]:
-        """The probability of each class for the movement from frame ``onset`` to frame ``apex``."""
-        return self.predict_features(extract(frames, self.spec, onset, apex).maps[None])[0]
+    def predict(self, frames: Frames, onset: int, apex: int, offset: int | None = None) -> dict[str, float]:
+        """The probability of each class for the movement from frame ``onset`` over ``apex`` to ``offset``."""
+        return self.predict_features(extract(frames, self.spec, onset, apex, offset).maps[None])[0]
 
     def predict_features(self, x: Array) -> list[dict[str, float]]:
         """The same for features (N, C, H, W) that ``extract`` made with :attr:`spec`."""

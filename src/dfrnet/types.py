@@ -152,6 +152,15 @@ class Classifier(Protocol):
     def predict_proba(self, x: Array) -> npt.NDArray[np.float64]: ...
 
 
+@runtime_checkable
+class LearnsActionUnits(Classifier, Protocol):
+    """A classifier that also learns from the action units of its training clips; it never gets those of a test clip."""
+
+    def learn_units(self, units: Sequence[frozenset[int]]) -> None:
+        """Called before training with the units of each training clip, empty where none are annotated."""
+        ...
+
+
 @dataclass(frozen=True)
 class Epoch:
     """One epoch of training: its number, from 1, and the mean training loss over its batches."""

@@ -5,8 +5,20 @@ from collections import Counter
 import numpy as np
 import pytest
 
+from archive_rows import make_row
+from archives import write_casme2
 from dfrnet.datasets import ARCHIVES, load
-from dfrnet.datasets.labels import THREE, labelled, official, three
+from dfrnet.datasets.annotations import action_units
+from dfrnet.datasets.labels import (
+    CD6ME_UNITS,
+    THREE,
+    UNIT_CLASSES,
+    labelled,
+    official,
+    three,
+    undecided_units,
+    unit_numbers,
+)
 from dfrnet.types import CLASSES, Clip, UserError
 
 OWN = {name: archive.own for name, archive in ARCHIVES.items()}
@@ -127,3 +139,92 @@ def test_load_takes_a_mapping_for_drawn_faces(mapping):
     found = load(["synthetic"], classes=mapping(text))
     assert set(found.classes) == {"up", "down"}
     assert {one.label for one in found.clips if one.emotion == "surprise"} == {"up"}
+
+
+def acted(dataset, *units, emotion="others", name=None):
+    """A clip of those action units."""
+    person = f"{dataset}/s1"
+    return Clip(f"{person}/{name or '+'.join(units) or 'none'}", dataset, person, emotion, PICTURES, 0, 1, 2, 100.0,
+                emotion, units)  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("cell", "sure", "undecided"),
+    [
+        ("12", {12}, set()), ("L12", {12}, set()), ("R4", {4}, set()), ("AU12", {12}, set()), ("LAU12", {12}, set()),
+        ("12A", {12}, set()), ("A12B", {12}, set()), ("12L", {12}, set()), ("12+?", {12}, set()), ("12?", {12}, set()),
+        ("10A/B", {10}, set()), ("A/L12", {12}, set()), ("T18+B18", {18}, set()), ("ref(7B)+43", {7, 43}, set()),
+        ("4,7", {4, 7}, set()), ("4 7", {4, 7}, set()), ("1+2+L10", {1, 2, 10}, set()), ("soft focus", set(), set()),
+        ("?", set(), set()), ("", set(), set()), ("7 or 7B", {7}, set()), ("(R6 or R12)+R15", {15}, {6, 12}),
+        ("L12 or L14", set(), {12, 14}), ("R14A or 17A or 24A", set(), {14, 17, 24}), ("12/14", set(), {12, 14}),
+        ("12+L12 or L14", {12}, {14}),
+    ],
+)  # fmt: skip
+def test_spellings_of_action_units(cell, sure, undecided):
+    """As the sheets of CASME II and SAMM spell them, and as others might."""
+    one = acted("samm", *action_units(cell))
+    assert unit_numbers(one) == sure
+    assert undecided_units(one) == undecided
+
+
+def test_one_action_unit_as_the_classes(caplog):
+    smic, maps = acted("smic"), clip("maps", "s1", "c1", "negative")
+    samm = [acted("samm", "R12A"), acted("samm", "4", "7"), acted("samm"), acted("samm", "(R6 or R12)", "R15")]
+    casme2 = [acted("casme2", "112"), acted("casme2", "1", "12")]
+    kept, classes, apart = labelled([smic, maps, *samm, *casme2], "AU12", OWN)
+    assert classes == ("absent", "present")
+    assert [(one.id, one.label) for one in kept] == [
+        ("samm/s1/R12A", "present"), ("samm/s1/4+7", "absent"), ("casme2/s1/112", "absent"),
+        ("casme2/s1/1+12", "present"),
+    ]  # fmt: skip
+    assert apart == ["smic/s1/none", "maps/s1/c1", "samm/s1/none", "samm/s1/(R6 or R12)+R15"]
+    said = [record.getMessage() for record in caplog.records]
+    assert said == [
+        "--classes AU12: smic annotates no action units; its 1 clips are left out",
+        "--classes AU12: maps annotates no action units; its 1 clips are left out",
+        "--classes AU12: 1 clips of samm name no action unit; left out",
+    ]
+
+
+def test_what_is_undecided_for_one_unit_is_decided_for_another():
+    pair = [acted("samm", "(R6 or R12)", "R15"), acted("samm", "6", "12")]
+    assert [one.label for one in labelled(pair, "au015", OWN)[0]] == ["present", "absent"]
+    assert [one.label for one in labelled(pair, "AU6", OWN)[0]] == ["present"]
+
+
+def test_an_action_unit_that_nobody_has():
+    with pytest.raises(UserError, match=r"AU3: no clip has it; choose .*: AU4 2, AU12 1$"):
+        labelled([acted("samm", "4"), acted("casme2", "L4", "12")], "AU3", OWN)
+    with pytest.raises(UserError, match="AU12: none of the 2 clips has annotated action units; SMIC"):
+        labelled([acted("smic"), acted("samm", "soft focus")], "AU12", OWN)
+    with pytest.raises(UserError, match=r"unknown class scheme 'AU'; .*AU12"):
+        labelled([acted("samm", "4")], "AU", OWN)
+
+
+def test_an_action_unit_takes_more_than_the_challenges_clips(tmp_path):
+    """Others, and what is not on MEGC2019's list; CD6ME takes every annotated clip."""
+    rows = [
+        make_row("casme2", "01", "EP02_01f", "happiness", 46, 50, 54, units="6+L12"),
+        make_row("casme2", "04", "EP12_01f", "others", 46, 50, 54, units="4"),
+        make_row("casme2", "05", "EP05_03", "others", 46, 50, 54, units="?"),
+    ]
+    root = write_casme2(tmp_path, rows=rows, cheap=True).root
+    assert len(load([f"casme2={root}"]).clips) == 1
+    found = load([f"casme2={root}"], classes="AU12")
+    assert found.classes == UNIT_CLASSES
+    assert [(one.id, one.label) for one in found.clips] == [
+        ("casme2/sub01/EP02_01f", "present"), ("casme2/sub04/EP12_01f", "absent"),
+    ]  # fmt: skip
+
+
+def test_drawn_faces_have_action_units():
+    clips = load(["synthetic"], classes="AU12").clips
+    assert {one.label for one in clips} == {"absent", "present"}
+    for one in clips:
+        assert (one.label == "present") == any(unit.removeprefix("L").removeprefix("R") == "AU12"
+                                               for unit in one.action_units)  # fmt: skip
+
+
+def test_the_twelve_units_of_cd6me():
+    assert len(set(CD6ME_UNITS)) == 12
+    assert list(CD6ME_UNITS) == sorted(CD6ME_UNITS)

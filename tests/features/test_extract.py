@@ -216,7 +216,7 @@ def test_clips_of_other_sizes_share_an_array(drawn_clips):
 @pytest.mark.parametrize(
     ("frames", "onset", "apex", "message"),
     [
-        ([np.zeros((8, 8), np.uint8)] * 3, 2, 1, "onset 2 and apex 1 must be in order and within the 3 frames"),
+        ([np.zeros((8, 8), np.uint8)] * 3, 2, 1, "onset 2, apex 1 and offset 1 must be in order and within the 3 frames"),
         ([np.zeros((8, 8), np.uint8)] * 3, 0, 3, "within the 3 frames"),
         ([np.zeros((8, 8), np.uint8)] * 3, -2, -1, "within the 3 frames"),
         ([np.zeros((8, 8), np.float32)] * 2, 0, 1, "must be uint8"),

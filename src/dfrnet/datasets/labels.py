@@ -1,4 +1,7 @@
-"""Which class a clip belongs to: the three of MEGC2019, the data set's own, each emotion, or a mapping in a TOML file::
+"""Which class a clip belongs to.
+
+The three of MEGC2019, the data set's own, each emotion, whether one action unit such as AU12 is seen, or a mapping in a
+TOML file::
 
     classes = ["negative", "positive", "surprise"]     # their order; may be left away
 
@@ -12,13 +15,18 @@ A clip whose emotion is in no class is left out by choice, which is counted and 
 from __future__ import annotations
 
 import csv
+import logging
+import re
 import tomllib
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import cache, partial
 from pathlib import Path
 
 from dfrnet.types import CLASSES, Clip, UserError, unknown_name
+
+log = logging.getLogger(__name__)
 
 OFFICIAL = Path(__file__).with_name("megc2019.csv")
 
@@ -30,6 +38,13 @@ THREE = {
     "surprise": ("surprise",),
 }  # fmt: skip
 """MEGC2019's grouping of emotions (See et al. 2019). Others, and whatever else there is, are in no class."""
+
+UNIT_CLASSES = ("absent", "present")
+"""The classes of ``--classes AU12``."""
+
+CD6ME_UNITS = (1, 2, 4, 5, 6, 7, 9, 10, 12, 14, 15, 17)
+"""The twelve action units of CD6ME (Varanka et al., IEEE TAFFC 2023, arXiv:2211.11425), as listed in its authors' library
+MEB (github.com/tvaranka/meb, ``dataset_aus["cross"]``)."""
 
 Labelling = Callable[[Clip], str | None]
 
@@ -55,6 +70,32 @@ def three(clip: Clip) -> str | None:
     return next((name for name, emotions in THREE.items() if clip.emotion in emotions), None)
 
 
+def unit_numbers(clip: Clip) -> frozenset[int]:
+    """The action units (Ekman and Friesen's FACS) that the coders were sure of, as numbers: "L12A" is 12.
+
+    Sides (L, R, A, T, B, also "A/L12"), strengths ("12A", "10A/B", "12?"), "AU" and brackets ("ref(7B)") do not count.
+    Of "R6 or R12" neither is sure, while "7 or 7B" is 7. Words without a number ("soft focus") are no units.
+    """
+    return frozenset(number for found in map(_numbers, clip.action_units) for number in found[0])
+
+
+def undecided_units(clip: Clip) -> frozenset[int]:
+    """The action units between which the coders did not decide, such as 6 and 12 of "R6 or R12"."""
+    named = frozenset(number for found in map(_numbers, clip.action_units) for number in found[1])
+    return named - unit_numbers(clip)
+
+
+def _numbers(part: str) -> tuple[frozenset[int], frozenset[int]]:
+    """Of a part of a cell, as spelled in the sheet: the numbers that are sure, and those that are alternatives."""
+    numbers = frozenset(int(number) for number in re.findall(r"\d+", part))
+    either = len(numbers) > 1 and re.search(r"\d\D*(\bor\b|/)\D*\d", part, re.IGNORECASE)
+    return (frozenset(), numbers) if either else (numbers, frozenset())
+
+
+def _annotated(clip: Clip) -> bool:
+    return bool(unit_numbers(clip) or undecided_units(clip))
+
+
 def is_three(scheme: str) -> bool:
     """Whether a scheme is MEGC2019's; "three-class" will do."""
     return scheme.removesuffix("-class") == "three"
@@ -65,8 +106,9 @@ def labelled(
 ) -> tuple[list[Clip], tuple[str, ...], list[str]]:
     """Clips with their classes, the classes in order, and the ids of the clips that are in none.
 
-    ``scheme`` is "three", "five", "emotion" or the path of a mapping; ``own`` holds each data set's own classes.
-    UserError for an unknown scheme, a mapping that cannot be read or fits nothing, and own classes of sets that differ.
+    ``scheme`` is "three", "five", "emotion", an action unit such as "AU12", or the path of a mapping; ``own`` holds
+    each data set's own classes. UserError for an unknown scheme, a mapping that cannot be read or fits nothing, own
+    classes of sets that differ, and a unit that no clip has.
     """
     classes, label = _scheme(clips, scheme.removesuffix("-class"), own)
     kept, apart = [], []
@@ -90,7 +132,35 @@ def _scheme(clips: Sequence[Clip], scheme: str, own: Mapping[str, Sequence[str]]
         return tuple(sorted({_emotion(clip) for clip in clips})), _emotion
     if scheme.lower().endswith(".toml"):
         return _mapping(Path(scheme), clips)
-    raise unknown_name("class scheme", scheme, ("three", "five", "emotion", "FILE.toml"))
+    if unit := re.fullmatch(r"au0*(\d+)", scheme.lower()):
+        return UNIT_CLASSES, _of_unit(clips, int(unit[1]))
+    raise unknown_name("class scheme", scheme, ("three", "five", "emotion", "AU12", "FILE.toml"))
+
+
+def _of_unit(clips: Sequence[Clip], unit: int) -> Labelling:
+    """Whether ``unit`` is seen, None where nobody says: no unit is named at all, or it is one of an "or"."""
+    seen = Counter(number for clip in clips for number in unit_numbers(clip))
+    if clips and not seen:
+        raise UserError(
+            f"--classes AU{unit}: none of the {len(clips)} clips has annotated action units; SMIC and released maps "
+            "name none, take a data set whose sheet does"
+        )
+    if clips and not seen[unit]:
+        listed = ", ".join(f"AU{number} {seen[number]}" for number in sorted(seen))
+        raise UserError(f"--classes AU{unit}: no clip has it; choose one of those seen (with clips): {listed}")
+    for name, found in Counter(clip.dataset for clip in clips).items():
+        without = sum(clip.dataset == name and not _annotated(clip) for clip in clips)
+        if without == found:
+            log.warning("--classes AU%d: %s annotates no action units; its %d clips are left out", unit, name, found)
+        elif without:
+            log.warning("--classes AU%d: %d clips of %s name no action unit; left out", unit, without, name)
+
+    def label(clip: Clip) -> str | None:
+        if not _annotated(clip) or unit in undecided_units(clip):
+            return None
+        return UNIT_CLASSES[unit in unit_numbers(clip)]
+
+    return label
 
 
 def _emotion(clip: Clip) -> str:

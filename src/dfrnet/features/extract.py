@@ -67,22 +67,25 @@ class FeatureSpec:
                 raise UserError(f"{name}={getattr(self, name)}: it must lie in {least}..1024")
 
 
-def extract(frames: Frames, spec: FeatureSpec, onset: int, apex: int) -> Features:
-    """The maps of one movement from frame ``onset`` to frame ``apex``.
+def extract(frames: Frames, spec: FeatureSpec, onset: int, apex: int, offset: int | None = None) -> Features:
+    """The maps of one movement from frame ``onset`` to frame ``apex``; few maps look on to ``offset``, else the apex.
 
     Frames are aligned to the face with ``align="face"`` and otherwise taken as they are, turned grey and resized to
     ``spec.frame_size``; the maps come out (C, size, size) float32 in the order of ``spec.maps``. With ``scale="none"``
     u and v are in pixels of ``frame_size``. UserError for positions out of order or out of range, for frames that are
     not uint8 pictures of one size, and where a face is wanted and none is found.
     """
-    if not 0 <= onset <= apex < len(frames):
-        raise UserError(f"onset {onset} and apex {apex} must be in order and within the {len(frames)} frames")
+    offset = apex if offset is None else offset
+    if not 0 <= onset <= apex <= offset < len(frames):
+        raise UserError(
+            f"onset {onset}, apex {apex} and offset {offset} must be in order and within the {len(frames)} frames"
+        )
     if spec.align == "face":
         frames = _aligned(frames, spec, onset)
     pair = frames[onset], frames[apex]
     _check_pair(*pair)
     first, second = (grey_square(image, spec.frame_size) for image in pair)
-    movement = Movement(first, second, FLOWS[spec.flow], spec.centre)
+    movement = Movement(first, second, FLOWS[spec.flow], spec.centre, frames, (onset, apex, offset))
     return _finish({name: MAPS[name](movement) for name in spec.maps}, spec)
 
 
@@ -91,7 +94,7 @@ def clip_features(clip: Clip, spec: FeatureSpec) -> Features:
     try:
         if len(clip.frames):
             frames, spec = clip_frames(clip, spec)
-            return extract(frames, spec, clip.onset, APEX[spec.apex](clip, frames))
+            return extract(frames, spec, clip.onset, APEX[spec.apex](clip, frames), clip.offset)
         return _ready_features(clip, spec)
     except UserError as error:
         if clip.id in str(error):

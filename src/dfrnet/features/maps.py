@@ -9,17 +9,36 @@ from functools import cached_property
 import cv2
 import numpy as np
 
-from dfrnet.types import Array, Image
+from dfrnet.features.colour import COLOUR_MAPS
+from dfrnet.features.keyframes import KEYFRAME_MAPS
+from dfrnet.features.patches import PATCH_MAPS
+from dfrnet.features.tim import TIM_MAPS
+from dfrnet.frames import grey_square
+from dfrnet.types import Array, Frames, Image
 
 
 @dataclass(frozen=True)
 class Movement:
-    """Onset and apex frame, grey uint8 (H, W), and how to find the flow from the one to the other."""
+    """Onset and apex frame, grey uint8 (H, W), and how to find the flow from the one to the other.
+
+    Maps that need more than the two take it from ``frames``, the clip's own (aligned where that is wanted, of their own
+    size and colour), and ``positions``: onset, apex and offset in them.
+    """
 
     onset: Image
     apex: Image
     find_flow: Callable[[Image, Image], Array]
     centre: str = "median"
+    frames: Frames = ()  # type: ignore[assignment]
+    positions: tuple[int, int, int] = (0, 0, 0)
+
+    def grey_at(self, position: int) -> Image:
+        """A frame as the onset and the apex are: grey uint8 (H, W), of their size."""
+        return grey_square(self.frames[position], len(self.onset))
+
+    def flow_to(self, position: int) -> Array:
+        """The flow from the onset to another frame, without the motion of the head: (2, H, W) in pixels."""
+        return remove_head_motion(self.find_flow(self.onset, self.grey_at(position)), self.centre)
 
     @cached_property
     def flow(self) -> Array:
@@ -50,6 +69,10 @@ MAPS: dict[str, Callable[[Movement], Array]] = {
     "strain": lambda movement: strain(movement.flow),
     "apex": lambda movement: np.asarray(movement.apex, np.float32) / np.float32(255),
     "difference": lambda movement: difference(movement.onset, movement.apex),
+    **TIM_MAPS,
+    **COLOUR_MAPS,
+    **KEYFRAME_MAPS,
+    **PATCH_MAPS,
 }
 
 

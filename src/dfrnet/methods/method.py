@@ -29,6 +29,8 @@ class Method:
     presets: Mapping[str, Any] = field(default_factory=dict)
     network: Callable[[Any, FeatureSpec, int], Any] | None = None
     """(settings, inputs, classes) -> nn.Module, for methods that are networks: what ``cost`` measures."""
+    differences: tuple[str, ...] = ()
+    """Where this differs from what was published, a sentence each; tables of studies print them."""
 
     def configured(self, preset: str = "", changes: Mapping[str, str] | None = None) -> Any:
         """The settings after ``--preset`` and ``--set``; UserError for a wrong name or a value of the wrong type."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -48,6 +49,11 @@ class TorchClassifier:
     ``build`` makes the network, called (N, C, H, W) -> (N, classes) logits; ``names`` are the maps of the channels.
     :meth:`epochs` trains and yields after every epoch, so that whoever evaluates may look at test clips from outside:
     nothing in here ever receives one.
+
+    A network may bring two things of its own. ``loss(x, y, weight) -> Tensor`` takes the place of the cross entropy: x
+    normalised (N, C, H, W), y (N, classes) shares of each class, ``weight`` (classes,) or None. ``settle(x, y)`` is
+    called after each epoch, in evaluation mode, with all training clips and their labels (N,): there a network sets
+    buffers that are computed from all of them, such as the prototypes of the classes.
     """
 
     def __init__(
@@ -75,15 +81,14 @@ class TorchClassifier:
         inputs, labels = torch.from_numpy(x).to(self.device), torch.from_numpy(y).to(self.device)
         network, average = self._start(inputs)
         weights = _class_weights(labels, self.classes) if config.class_weights else None
-        optimiser = torch.optim.Adam(
-            network.parameters(), config.learning_rate, weight_decay=config.weight_decay, fused=True
-        )
+        optimiser = _optimiser(network, config)
         for number in range(1, config.epochs + 1):
             # Each epoch has its own seeds, so nothing that happens between epochs can change the numbers.
             with torch.random.fork_rng(devices=[] if self.device.type == "cpu" else None):
                 torch.manual_seed(self.seed * 100_003 + number)
                 generator = torch.Generator().manual_seed(self.seed * 100_003 + number)
                 loss = self._one_epoch(network, average, optimiser, inputs, labels, weights, number, generator)
+                self._settle(inputs, labels)
             yield Epoch(number, loss)
 
     def predict_proba(self, x: Array) -> Probabilities:
@@ -162,7 +167,7 @@ class TorchClassifier:
             if config.mixup:
                 share = float(torch.distributions.Beta(config.mixup, config.mixup).sample())
                 x, y = share * x + (1 - share) * x.flip(0), share * y + (1 - share) * y.flip(0)
-            loss = F.cross_entropy(self._logits(network, x), y, weight=weights, label_smoothing=config.label_smoothing)
+            loss = self._loss(network, x, y, weights)
             optimiser.zero_grad()
             loss.backward()  # type: ignore[no-untyped-call]
             optimiser.step()
@@ -170,6 +175,24 @@ class TorchClassifier:
                 average.update_parameters(network)
             total += float(loss.detach()) * len(rows)
         return total / sum(map(len, batches))
+
+    def _loss(self, network: nn.Module, x: Tensor, y: Tensor, weights: Tensor | None) -> Tensor:
+        normalise, inner = network.children()
+        if not hasattr(inner, "loss"):
+            smoothing = self.config.label_smoothing
+            return F.cross_entropy(self._logits(network, x), y, weight=weights, label_smoothing=smoothing)
+        x = x.contiguous(memory_format=torch.channels_last)
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.config.precision == "bf16"):
+            own: Tensor = inner.loss(normalise(x), y, weights)
+        return own.float()
+
+    def _settle(self, inputs: Tensor, labels: Tensor) -> None:
+        assert self.network is not None
+        normalise, inner = self.network.children()
+        if hasattr(inner, "settle"):
+            self.network.eval()
+            with torch.no_grad():
+                inner.settle(normalise(inputs), labels)
 
     def _logits(self, network: nn.Module, x: Tensor) -> Tensor:
         x = x.contiguous(memory_format=torch.channels_last)
@@ -192,6 +215,13 @@ def _device(name: str) -> torch.device:
     return device
 
 
+def _optimiser(network: nn.Module, config: TrainingConfig) -> torch.optim.Optimizer:
+    shared: dict[str, Any] = {"lr": config.learning_rate, "weight_decay": config.weight_decay, "fused": True}
+    if config.optimiser == "sgd":
+        return torch.optim.SGD(network.parameters(), momentum=config.momentum, **shared)
+    return torch.optim.Adam(network.parameters(), **shared)
+
+
 def _class_weights(labels: Tensor, classes: int) -> Tensor:
     """Inverse frequency, mean 1 over the clips; a class without a clip weighs nothing."""
     counts = torch.bincount(labels, minlength=classes).float()
@@ -204,6 +234,8 @@ def _rate(progress: float, config: TrainingConfig) -> float:
         return max(progress / config.warmup, 0.01)
     if config.schedule == "constant":
         return 1.0
+    if config.schedule == "step":
+        return float(config.decay ** (int(progress) // config.decay_every))
     return 0.5 * (1 + math.cos(math.pi * (progress - config.warmup) / max(config.epochs - config.warmup, 1)))
 
 

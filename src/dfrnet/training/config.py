@@ -12,7 +12,8 @@ from dfrnet.types import UserError
 class TrainingConfig:
     """How a network is trained. Every choice is made inside ``fit``, from training clips alone.
 
-    ``schedule``: constant, or cosine down to 0 after ``warmup`` epochs. ``class_weights``: cross entropy weighs
+    ``optimiser``: adam, or sgd with ``momentum``. ``schedule``: constant, cosine down to 0 after ``warmup`` epochs, or
+    step: times ``decay`` after every ``decay_every`` epochs. ``class_weights``: cross entropy weighs
     classes by the inverse of their frequency. ``mixup``: alpha of the Beta distribution, 0 for none. ``average``:
     decay per step of a running average of the weights, 0 for none. Augmentation, drawn for each clip and epoch:
     ``flip`` mirrors half of the clips and negates u; ``shift`` and ``crop`` in parts of the side, ``rotate`` in
@@ -26,7 +27,11 @@ class TrainingConfig:
     batch_size: int = 32
     learning_rate: float = 1e-3
     weight_decay: float = 0.0
-    schedule: Literal["constant", "cosine"] = "constant"
+    optimiser: Literal["adam", "sgd"] = "adam"
+    momentum: float = 0.9
+    schedule: Literal["constant", "cosine", "step"] = "constant"
+    decay: float = 0.5
+    decay_every: int = 10
     warmup: int = 0
     class_weights: bool = False
     label_smoothing: float = 0.0
@@ -49,6 +54,9 @@ class TrainingConfig:
             "batch_size": self.batch_size >= 2,
             "learning_rate": self.learning_rate > 0,
             "weight_decay": self.weight_decay >= 0,
+            "momentum": 0 <= self.momentum < 1,
+            "decay": 0 < self.decay <= 1,
+            "decay_every": self.decay_every >= 1,
             "warmup": self.warmup >= 0,
             "label_smoothing": 0 <= self.label_smoothing <= 1,
             "mixup": self.mixup >= 0,
