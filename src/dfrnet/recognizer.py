@@ -16,9 +16,10 @@ import numpy as np
 
 from dfrnet import __version__
 from dfrnet.datasets import described
+from dfrnet.datasets.labels import unit_numbers
 from dfrnet.features import FeatureSpec, extract, features, fitted_spec
 from dfrnet.methods import METHODS, Method, flat
-from dfrnet.types import CLASSES, Array, Clip, Frames, UserError
+from dfrnet.types import CLASSES, Array, Clip, Frames, LearnsActionUnits, UserError
 
 if TYPE_CHECKING:
     from dfrnet.training.classifier import TorchClassifier
@@ -120,6 +121,8 @@ def train(
         spec = replace(spec, align="none" if all(clip.cropped for clip in clips) else "face")
     y = np.array([classes.index(clip.label) for clip in clips], dtype=np.int64)
     classifier: Any = method.build(settings, spec, len(classes), seed)
+    if isinstance(classifier, LearnsActionUnits):
+        classifier.learn_units([unit_numbers(clip) for clip in clips])
     classifier.fit(found.x, y, [clip.subject for clip in clips])
     trained_on = {
         "data": [described(source) for source in data],

@@ -3,6 +3,7 @@
 import csv
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -76,11 +77,47 @@ def test_every_clip_has_one_answer_a_seed_by_a_fold_without_its_subject(audited,
 def test_predictions_csv_says_the_same(audited):
     with (audited.path / "predictions.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
-    found = {(int(r["seed"]), r["clip"]): (r["prediction"], float(r["p_positive"])) for r in rows}
-    for p in audited.predictions("fixed"):
-        label, chance = found[p.seed, p.clip]
+    found = {(r["selection"], int(r["seed"]), r["clip"]): (r["prediction"], float(r["p_positive"])) for r in rows}
+    assert len(found) == len(rows)
+    for selection, p in ((name, p) for name in SELECTIONS for p in audited.predictions(name)):
+        label, chance = found[selection, p.seed, p.clip]
         assert label == p.label
-        assert chance == pytest.approx(p.probabilities[1], abs=1e-6)
+        assert chance == pytest.approx(p.probabilities[1], abs=1e-4)
+
+
+def test_a_run_is_kept_in_two_small_files(audited, tmp_path):
+    """Record and predictions are the whole of it for tables: no fold file is needed."""
+    for name in ("run.json", "predictions.csv"):
+        shutil.copy(audited.path / name, tmp_path / name)
+    kept = load_run(tmp_path)
+    assert (kept.selections, kept.seeds, kept.complete, kept.in_epochs) == (SELECTIONS, (0, 1), True, True)
+    for selection in SELECTIONS:
+        before = [(p.seed, p.fold, p.clip, p.truth, p.label) for p in audited.predictions(selection)]
+        assert [(p.seed, p.fold, p.clip, p.truth, p.label) for p in kept.predictions(selection)] == before
+    both = [score_rows([run]) for run in (audited, kept)]
+    assert [(r.selection, r.data, r.uf1, r.uf1_ci, r.seeds, r.folds) for r in both[0]] == [
+        (r.selection, r.data, r.uf1, r.uf1_ci, r.seeds, r.folds) for r in both[1]
+    ]
+
+
+@pytest.mark.parametrize("damage", [("fixed,", "best,"), ("p_positive", "p_happy"), ("selection", "rule")], ids=str)
+def test_damaged_kept_predictions_are_a_sentence(audited, tmp_path, damage):
+    shutil.copy(audited.path / "run.json", tmp_path)
+    text = (audited.path / "predictions.csv").read_text()
+    (tmp_path / "predictions.csv").write_text(text.replace(*damage))
+    with pytest.raises(UserError, match=r"predictions.csv: .*restore the file"):
+        load_run(tmp_path)
+
+
+def test_an_audit_of_the_first_seeds_only(audited, clips, tmp_path):
+    run = evaluate(DFRNET, clips, tmp_path / "part", settings=SETTINGS, data=["maps=x"], selection="audit",
+                   seeds=(0, 1), audit_seeds=1)  # fmt: skip
+    assert {p.seed for p in run.predictions("fixed")} == {0, 1}
+    assert {p.seed for p in run.predictions("nested")} == {p.seed for p in run.predictions("leaky")} == {0}
+    assert run.predictions("fixed") == audited.predictions("fixed")
+    assert run.predictions("leaky") == [p for p in audited.predictions("leaky") if p.seed == 0]
+    with pytest.raises(UserError, match="audited was"):
+        evaluate(DFRNET, clips, run.path, settings=SETTINGS, data=["maps=x"], selection="audit", seeds=(0, 1))
 
 
 def test_the_three_selections_come_from_one_record_of_epochs(audited):

@@ -11,7 +11,17 @@ from dfrnet.recognizer import _as_text
 from dfrnet.types import Classifier, UserError
 from trees import separable
 
-QUICK = {"epochs": "2", "batch_size": "8", "widths": "4,6,8,10", "size": "28", "frame_size": "32"}
+QUICK = {
+    "epochs": "2",
+    "batch_size": "8",
+    "widths": "4,6,8,10",
+    "size": "28",
+    "frame_size": "32",
+    "filters": "8",
+    "shared": "16",
+    "specific": "8",
+    "fused": "8",
+}
 every_method = pytest.mark.parametrize("name", METHODS)
 
 
@@ -158,7 +168,7 @@ def test_presets_and_changes_add_up():
         ("dfrnet", ("epochs", "0"), "epochs=0 is out of range"),
         ("ststnet", ("dropout", "-1"), "dropout=-1.0"),
         ("svm_flow", ("flow", "tvl2"), "unknown flow 'tvl2'; did you mean 'tvl1'"),
-        ("svm_flow", ("size", "5"), "size=5: it must lie in 8..1024"),
+        ("svm_flow", ("size", "5"), "size=5: it must lie in 7..1024"),
         ("svm_flow", ("maps", ""), "maps: name at least one of u, v"),
         ("svm_flow", ("cells", "0"), "cells=0"),
         ("svm_flow", ("C", "-1"), "C=-1.0"),

@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from dfrnet import __version__
-from dfrnet.cli import data, evaluation
+from dfrnet.cli import data, evaluation, studies, weights
 from dfrnet.types import UserError
 
 # Commands import what they run when they run, so that --help answers at once.
@@ -24,9 +24,14 @@ app = typer.Typer(
 )
 
 app.add_typer(evaluation.app)
+app.add_typer(weights.app)
+app.add_typer(studies.app)
 app.add_typer(data.app)
 
-NEEDS = {"torch": "train", "matplotlib": "report", "av": "video", "dlib": "dlib"}
+NEEDS = {
+    "torch": "train", "matplotlib": "report", "av": "video", "dlib": "dlib", "torchvision": "backbones", "ray": "ray",
+    "distributed": "dask",
+}  # fmt: skip
 """Optional packages and the extra that brings them."""
 
 

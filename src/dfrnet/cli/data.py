@@ -1,4 +1,4 @@
-"""Commands that look after data: check an archive, extract features, study the apex."""
+"""Commands that look after data: check an archive, extract features."""
 
 from __future__ import annotations
 
@@ -23,7 +23,6 @@ from dfrnet.cli.options import (
     find_method,
     load,
     progress_bars,
-    width,
 )
 from dfrnet.types import UserError
 
@@ -113,33 +112,3 @@ def extract(
         typer.echo(f"note: left out: {sentence}", err=True)
     total = len({*left_out, *loaded.left_out})
     typer.echo(done + (f"; {total} left out" if total else ""))
-
-
-@app.command(cls=NamesMethods)
-def study(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="apex.", show_default=False)],
-    data: Annotated[
-        list[str], typer.Option("--data", metavar="NAME=ROOT", help="A data set; drawn faces are always studied too.")
-    ] = [],  # noqa: B006
-    format: Annotated[str, typer.Option(help="text, markdown, csv or json.")] = "text",  # noqa: A002
-    change: Set = [],  # noqa: B006
-    errata: Errata = True,
-    jobs: Jobs = 0,
-) -> None:
-    """Run a study: apex compares the rules that look for the apex frame with what the coders marked.
-
-    Example: dfrnet study apex --data casme2=/data/CASME2 --format json
-    """
-    from dfrnet.evaluation.studies import DRAWN, STUDIES, render_study, study_clips
-    from dfrnet.types import unknown_name
-
-    if name not in STUDIES:
-        raise unknown_name("study", name, STUDIES)
-    spec = find_method("svm_flow").configured("", changes_of(change)).features
-    real = [source for source in data if source.partition("=")[0] != "synthetic"]
-    hardness = [source.partition("=")[2] for source in data if source.startswith("synthetic=")]
-    drawn = study_clips(tuple(dict.fromkeys([*DRAWN, *hardness])))
-    clips = [*(load(real, "emotion", errata).clips if real else ()), *drawn]
-    with progress_bars("clips") as (progress,):
-        rows = STUDIES[name](clips, spec, jobs=cores(jobs), progress=progress)
-    typer.echo(render_study(rows, format, width()), nl=False)

@@ -13,6 +13,7 @@ from dfrnet.cli.options import (
     Cache,
     Classes,
     Data,
+    Engine,
     Errata,
     Jobs,
     NamesMethods,
@@ -57,7 +58,9 @@ def evaluate(
     method: Annotated[str, typer.Argument(metavar="METHOD", show_default=False)],
     data: Data,
     out: Annotated[Path | None, typer.Option(help="Folder of the run.  [default: runs/METHOD]")] = None,
-    protocol: Annotated[str, typer.Option(help="Who is left out: loso.")] = "loso",
+    protocol: Annotated[
+        str, typer.Option(help="Who is left out: loso, sde, hde, kfold5 or kfold10; see docs/protocols.md.")
+    ] = "loso",
     selection: Annotated[
         str,
         typer.Option(
@@ -70,10 +73,14 @@ def evaluate(
     jobs: Jobs = 0,
     preset: Preset = "",
     change: Set = [],  # noqa: B006 (typer copies it)
+    audit_seeds: Annotated[
+        int | None, typer.Option(help="Audit only so many of the seeds, the first.  [default: all]", min=1)
+    ] = None,
     controls: Annotated[bool, typer.Option(help="Also run the constant and the SVM on flow.")] = True,
     classes: Classes = "three",
     errata: Errata = True,
     cache: Cache = CACHE,
+    engine: Engine = "local",
 ) -> None:
     """Train and test METHOD with one subject left out at a time; the same command goes on where it was cut.
 
@@ -81,16 +88,17 @@ def evaluate(
     """
     from dfrnet.evaluation.run import evaluate as run_evaluation
     from dfrnet.evaluation.run import evaluate_controls
+    from dfrnet.parallel import engine as on_engine
 
     chosen = find_method(method)
     settings = chosen.configured(preset, changes_of(change))
     loaded = load(data, classes, errata)
     folder = Path("runs") / method if out is None else out
     same = {**loaded.record, "protocol": protocol, "jobs": cores(jobs), "cache": cache}
-    with progress_bars("clips", "folds") as (extracting, progress):
+    with on_engine(engine, jobs=cores(jobs)), progress_bars("clips", "folds") as (extracting, progress):
         run = run_evaluation(
             chosen, loaded.clips, folder, settings=settings, selection=selection, seeds=range(seed, seed + seeds),
-            extracting=extracting, progress=progress, **same,
+            audit_seeds=audit_seeds, extracting=extracting, progress=progress, **same,
         )  # fmt: skip
     if controls:
         for reason in evaluate_controls(folder, loaded.clips, **same):

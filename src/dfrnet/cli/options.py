@@ -40,7 +40,10 @@ Data = Annotated[
     list[str], typer.Option("--data", metavar="NAME=ROOT", help="A data set and where it lies; may be given again.")
 ]
 Classes = Annotated[
-    str, typer.Option(help="three (MEGC2019), five (the data set's own), emotion (each one), or a TOML file.")
+    str,
+    typer.Option(
+        help="three (MEGC2019), five (the data set's own), emotion (each), a unit such as AU12, or a TOML file."
+    ),
 ]
 Errata = Annotated[bool, typer.Option(help="Correct the known errors of the published sheets.")]
 Cache = Annotated[Path, typer.Option(help="Folder of extracted features, shared by all commands.")]
@@ -48,6 +51,7 @@ CACHE = Path("runs/features")
 Set = Annotated[list[str], typer.Option("--set", metavar="NAME=VALUE", help="Change a setting; may be given again.")]
 Preset = Annotated[str, typer.Option(help="Start from a named set of settings, such as 'paper'.")]
 Jobs = Annotated[int, typer.Option(help="Processes at once; 0 for one a core.", min=0)]
+Engine = Annotated[str, typer.Option(help="Where the processes run: local, ray or dask; see docs/cluster.md.")]
 Seed = Annotated[int, typer.Option(help="Seed, of the first run where there are several.", min=0)]
 
 

@@ -43,8 +43,8 @@ UNIT_CLASSES = ("absent", "present")
 """The classes of ``--classes AU12``."""
 
 CD6ME_UNITS = (1, 2, 4, 5, 6, 7, 9, 10, 12, 14, 15, 17)
-"""The twelve action units of CD6ME (Varanka et al., IEEE TAFFC 2023, arXiv:2211.11425), as listed in its authors' library
-MEB (github.com/tvaranka/meb, ``dataset_aus["cross"]``)."""
+"""The twelve action units of CD6ME (Varanka et al., IEEE TAFFC 2023, arXiv:2211.11425), as its authors list them in MEB
+(github.com/tvaranka/meb, ``dataset_aus["cross"]``)."""
 
 Labelling = Callable[[Clip], str | None]
 

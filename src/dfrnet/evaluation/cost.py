@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from dfrnet.features import FeatureSpec
 from dfrnet.methods import Method
 from dfrnet.types import CLASSES, Array, UserError, unknown_name
 
@@ -31,24 +32,31 @@ class Cost:
     latency_ms: dict[str, dict[str, float]]
 
 
-def measure(method: Method, settings: Any, threads: Sequence[int] = (1, 2), repeats: int = 50) -> Cost:
-    """Measure one method at its own input size."""
-    spec = method.inputs(settings)
+def measure(
+    method: Method,
+    settings: Any,
+    threads: Sequence[int] = (1, 2),
+    repeats: int = 50,
+    spec: FeatureSpec | None = None,
+    classes: int = len(CLASSES),
+) -> Cost:
+    """Measure one method for features of ``spec``, by default those of its own input size."""
+    spec = spec or method.inputs(settings)
     shape = (len(spec.maps), spec.size, spec.size)
     x = np.random.default_rng(0).standard_normal((1, *shape)).astype(np.float32)
     if method.network is None:
-        latency = {"1": _latency(_fitted(method, settings, x), repeats)}
+        latency = {"1": _latency(_fitted(method, settings, spec, x, classes), repeats)}
         return Cost(method.name, shape, None, None, None, latency)
     import torch
     from torch.utils.flop_counter import FlopCounterMode
 
-    network = method.network(settings, spec, len(CLASSES)).eval()
+    network = method.network(settings, spec, classes).eval()
     parameters = sum(p.numel() for p in network.parameters())
     size = sum(t.numel() * t.element_size() for t in (*network.parameters(), *network.buffers()))
     # On the meta device every operation is counted and none computed, whatever kernels this machine would choose.
     with torch.inference_mode(), FlopCounterMode(display=False) as counter:
         network.to("meta")(torch.empty(1, *shape, device="meta"))
-    network = method.network(settings, spec, len(CLASSES)).eval()
+    network = method.network(settings, spec, classes).eval()
     network = network.to(memory_format=torch.channels_last)
     before, latency = torch.get_num_threads(), {}
     inputs = torch.from_numpy(x).contiguous(memory_format=torch.channels_last)
@@ -60,13 +68,12 @@ def measure(method: Method, settings: Any, threads: Sequence[int] = (1, 2), repe
     return Cost(method.name, shape, parameters, int(counter.get_total_flops()), round(size / 2**20, 3), latency)
 
 
-def _fitted(method: Method, settings: Any, x: Array) -> Callable[[], object]:
+def _fitted(method: Method, settings: Any, spec: FeatureSpec, x: Array, classes: int) -> Callable[[], object]:
     """A prediction of a classifier that was fitted on as many made-up clips as the composite has."""
-    spec = method.inputs(settings)
     rng = np.random.default_rng(0)
     many = rng.standard_normal((442, *x.shape[1:])).astype(np.float32)
-    labels = rng.integers(0, len(CLASSES), len(many))
-    classifier = method.build(settings, spec, len(CLASSES), 0).fit(many, labels, [str(i) for i in range(len(many))])
+    labels = rng.integers(0, classes, len(many))
+    classifier = method.build(settings, spec, classes, 0).fit(many, labels, [str(i) for i in range(len(many))])
     return lambda: classifier.predict_proba(x)
 
 

@@ -131,6 +131,24 @@ def interval_figure(rows: Sequence[ScoreRow], data: str = FULL) -> bytes:
     return _png(figure)
 
 
+def cost_figure(points: Sequence[tuple[str, float, float, int | None]]) -> bytes:
+    """UF1 against the median time of one inference, on a logarithmic axis; the area of a mark tells the parameters.
+
+    ``points``: label, milliseconds on one thread, UF1, parameters (None for a method without any).
+    """
+    figure, axes = _figure(8, 4.2)
+    for i, (label, time, score, parameters) in enumerate(points):
+        area = 30 if parameters is None else 20 + 10 * max(np.log10(parameters) - 2, 0) ** 2
+        axes.scatter([time], [score], s=area, color=COLOURS[i % len(COLOURS)], marker=MARKERS[i % len(MARKERS)],
+                     alpha=0.85, edgecolor="white", linewidth=0.6)  # fmt: skip
+        axes.annotate(label, (time, score), xytext=(6, 4), textcoords="offset points", fontsize=8)
+    axes.set_xscale("log")
+    axes.set(xlabel="milliseconds for one clip, one thread", ylabel="UF1", title="Score and cost")
+    axes.grid(color="#dddddd", linewidth=0.8)
+    axes.set_axisbelow(True)
+    return _png(figure)
+
+
 def _padded(curves: Sequence[Sequence[float]]) -> Counts:
     """The curves as one float64 (folds, epochs), short ones filled with NaN."""
     curves = [curve for curve in curves if len(curve)]

@@ -53,8 +53,8 @@ def sde(clips: Sequence[Clip]) -> list[Fold]:
 def hde(clips: Sequence[Clip]) -> list[Fold]:
     """Holdout database evaluation: each data set is tested once, by what was trained on all the others.
 
-    With two sets it is the task of that name of MEGC2018 (Yap et al. 2018), with more of them CD6ME's leave one data
-    set out (Varanka et al. 2023).
+    With two sets these are the folds of the task so named of MEGC2018 (Yap et al. 2018), with more of them those of
+    CD6ME, which leaves one data set out (Varanka et al. 2023).
     """
     names = _datasets(clips)
     if len(names) < 2:

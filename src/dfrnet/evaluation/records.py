@@ -9,14 +9,19 @@ A fold file is JSON::
      "nested_epoch": 17,                      # chosen on held-out training subjects; null where not asked for
      "history": {"loss": [...], "held_out_loss": [...]},
      "seconds": 31.4}
+
+``predictions.csv`` beside them is derived from the folds, with a row for each selection, seed and clip. A run that is
+kept or passed on needs no more than it and ``run.json``: without fold files the answers are read from there.
 """
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 import os
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -47,11 +52,15 @@ class FoldRecord:
 
 @dataclass(frozen=True)
 class Run:
-    """A run folder: its configuration (``run.json``) and its finished folds, in order of seed and fold name."""
+    """A run folder: its configuration (``run.json``) and its finished folds, in order of seed and fold name.
+
+    ``kept`` holds the predictions by selection of a run that was kept without its fold files.
+    """
 
     path: Path
     config: Mapping[str, Any]
     folds: tuple[FoldRecord, ...]
+    kept: Mapping[str, tuple[Prediction, ...]] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
@@ -74,6 +83,11 @@ class Run:
         return tuple(self.config["seeds"])
 
     @property
+    def audited(self) -> tuple[int, ...]:
+        """The seeds of an audit whose test predictions were kept for each epoch; all, unless fewer were asked for."""
+        return tuple(self.config.get("audited", self.seeds))
+
+    @property
     def complete(self) -> bool:
         """Whether every fold of every seed is finished."""
         return len(self.folds) == int(self.config["folds"]) * len(self.seeds)
@@ -81,11 +95,13 @@ class Run:
     @property
     def in_epochs(self) -> bool:
         """Whether the method is trained in epochs, so that there is something to choose."""
-        return any(record.history.get("loss") for record in self.folds)
+        return len(self.kept) > 1 or any(record.history.get("loss") for record in self.folds)
 
     @property
     def selections(self) -> tuple[str, ...]:
         """The rows this run can report: all three after an audit, one otherwise."""
+        if self.kept:
+            return tuple(name for name in SELECTIONS if name in self.kept)
         asked = str(self.config["selection"])
         if asked == "audit" and any(record.epochs for record in self.folds):
             return SELECTIONS
@@ -95,13 +111,20 @@ class Run:
         return ("nested",) if asked == "nested" and any(r.nested_epoch for r in self.folds) else ("fixed",)
 
     def predictions(self, selection: str) -> list[Prediction]:
-        """Every prediction of every seed under ``selection``, in order of seed, fold and clip."""
+        """Every prediction under ``selection``, in order of seed, fold and clip.
+
+        Of an audit of its first seeds only, ``nested`` and ``leaky`` hold those seeds.
+        """
         if selection not in self.selections:
             raise UserError(
                 f"{self.path}: holds no {selection!r} predictions, only {', '.join(self.selections)}; "
                 "evaluate it again with --selection audit"
             )
-        return [p for record in self.folds for p in fold_predictions(record, self.method, self.classes, selection)]
+        if self.kept:
+            return list(self.kept[selection])
+        audited = self.audited if selection != self.selections[0] else self.seeds
+        records = [record for record in self.folds if record.seed in audited]
+        return [p for record in records for p in fold_predictions(record, self.method, self.classes, selection)]
 
 
 def fold_predictions(record: FoldRecord, method: str, classes: tuple[str, ...], selection: str) -> list[Prediction]:
@@ -191,10 +214,66 @@ def read_fold(path: Path) -> FoldRecord:
         raise UserError(f"{path}: not a fold of this version ({error}); delete it and run again") from None
 
 
+PREDICTIONS = "predictions.csv"
+
+
+def write_predictions(run: Run) -> None:
+    """``predictions.csv``: every answer under every selection that the run reports, for people and other programs."""
+    text = io.StringIO(newline="")
+    writer = csv.writer(text, lineterminator="\n")
+    head = ("selection", "seed", "fold", "dataset", "subject", "clip", "truth", "prediction")
+    writer.writerow([*head, *(f"p_{name}" for name in run.classes)])
+    for selection in run.selections:
+        for p in run.predictions(selection):
+            row = (selection, p.seed, p.fold, p.dataset, p.subject, p.clip, p.truth, p.label)
+            writer.writerow([*row, *(f"{chance:.4f}" for chance in p.probabilities)])
+    write_text(run.path / PREDICTIONS, text.getvalue())
+
+
+def _read_kept(path: Path, config: Mapping[str, Any]) -> Run:
+    """A run of which only ``run.json`` and ``predictions.csv`` were kept."""
+    kept: dict[str, list[Prediction]] = {}
+    rows: Iterable[Mapping[str, str]] = csv.DictReader(io.StringIO((path / PREDICTIONS).read_text(encoding="utf-8")))
+    try:
+        for row in rows:
+            chances = tuple(float(row[f"p_{name}"]) for name in config["classes"])
+            kept.setdefault(row["selection"], []).append(
+                Prediction(
+                    config["method"], int(row["seed"]), row["fold"], row["clip"], row["dataset"], row["subject"],
+                    row["truth"], row["prediction"], chances,
+                )
+            )  # fmt: skip
+    except (KeyError, TypeError, ValueError) as error:
+        raise UserError(f"{path / PREDICTIONS}: not the predictions of this run ({error}); restore the file") from None
+    strange = [name for name in kept if name not in SELECTIONS]
+    if strange or not kept:
+        what = repr(strange[0]) if strange else "no"
+        raise UserError(f"{path / PREDICTIONS}: holds {what} predictions; restore the file")
+    first = next(name for name in SELECTIONS if name in kept)
+    return Run(path, config, _kept_folds(kept[first]), {name: tuple(rows) for name, rows in kept.items()})
+
+
+def _kept_folds(predictions: Sequence[Prediction]) -> tuple[FoldRecord, ...]:
+    """The folds that predictions come from; what was not kept, the training, is empty."""
+    found: dict[tuple[int, str], list[Prediction]] = {}
+    for p in predictions:
+        found.setdefault((p.seed, p.fold), []).append(p)
+    return tuple(
+        FoldRecord(
+            fold, seed,
+            tuple({"id": p.clip, "dataset": p.dataset, "subject": p.subject, "truth": p.truth} for p in group),
+            tuple(p.probabilities for p in group), (), None, {}, 0.0,
+        )
+        for (seed, fold), group in sorted(found.items())
+    )  # fmt: skip
+
+
 def load_run(path: Path) -> Run:
     """A run folder as :class:`Run`; UserError where it is none or has no finished fold."""
     config = read_config(path)
     folds = [read_fold(file) for file in sorted((path / "folds").glob("*.json"))]
+    if not folds and (path / PREDICTIONS).exists():
+        return _read_kept(path, config)
     if not folds:
         raise UserError(f"{path}: no fold is finished yet; run the same evaluate command again to go on")
     seen: set[tuple[int, str]] = set()

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import base64
-import html
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from dfrnet.evaluation import figures
+from dfrnet.evaluation.page import escape, page, picture, section, table
 from dfrnet.evaluation.records import CONTROLS, Run, write_text
 from dfrnet.evaluation.scores import FULL, ScoreRow, data_subsets, score_rows, subset, with_controls
 from dfrnet.evaluation.statistics import Comparison, Difference, compare_paired, holm, subject_confusions
@@ -28,25 +27,6 @@ READING = (
     "This is about movements, not about what a person feels. A class names how annotators labelled a brief facial "
     "movement in a laboratory. Nothing here detects lies, intentions or hidden feelings.",
 )
-
-STYLE = """
-:root{color-scheme:light dark;--ink:#1b1b1b;--quiet:#666;--line:#ccc;--page:#fff;--soft:#f4f4f4}
-@media(prefers-color-scheme:dark){:root{--ink:#e8e8e8;--quiet:#a5a5a5;--line:#444;--page:#161616;--soft:#232323}}
-body{font:16px/1.5 system-ui,sans-serif;color:var(--ink);background:var(--page);max-width:84rem;margin:2rem auto;
-padding:0 1rem}
-h1{font-size:1.7rem;margin-bottom:.2rem}h2{font-size:1.2rem;margin-top:2.4rem}
-.scroll{overflow-x:auto}table{border-collapse:collapse;font-size:.88rem;font-variant-numeric:tabular-nums}
-th,td{padding:.3rem .7rem;text-align:right;border-bottom:1px solid var(--line);white-space:nowrap}
-th.word,td.word{text-align:left}td.method{white-space:normal;min-width:9rem}
-tr.group td{border-top:2px solid var(--quiet)}tr.leaky td{color:var(--quiet);background:var(--soft);font-style:italic}
-tr.headline td{font-weight:600}.quiet,.notes{color:var(--quiet);font-size:.88rem}
-.warn{border-left:4px solid #d55e00;padding:.4rem .8rem;background:var(--soft)}
-figure{margin:1rem 1rem 1rem 0;display:inline-block;vertical-align:top}
-img{max-width:100%;height:auto;background:#fff;border-radius:4px}pre{overflow-x:auto;background:var(--soft);padding:.6rem}
-dl{display:grid;grid-template-columns:max-content 1fr;gap:.15rem 1rem}dt{color:var(--quiet)}dd{margin:0}
-@media print{:root{--ink:#000;--quiet:#444;--line:#bbb;--page:#fff;--soft:#f4f4f4}body{max-width:none;margin:0}
-h2{break-after:avoid}figure,tr{break-inside:avoid}.scroll{overflow:visible}table{font-size:.7rem}}
-"""
 
 
 def write_report(runs: Sequence[Run], path: Path) -> None:
@@ -70,24 +50,17 @@ def report_html(runs: Sequence[Run]) -> str:
     predictions = main.predictions(selection)
     title = f"{main.method}: {main.name}"
     parts = [
-        f"<h1>{_(title)}</h1>",
+        f"<h1>{escape(title)}</h1>",
         _opening(main, rows, selection),
-        _section("What was run", _about(main)),
-        _section("Scores", _scores(rows, main, selection) + _picture(figures.interval_figure(rows), "score intervals")),
-        _section("Paired comparisons", _comparisons(everything, main, selection)),
-        _section("Answers by class", _classes(rows, main, selection) + _confusions(main, predictions)),
-        _section("Subjects", _picture(figures.subject_figure(predictions, "Each subject"), "accuracy of each subject")),
-        _section("Training", _training(main)),
-        _section("How to read this", "".join(f"<p>{line}</p>" for line in READING)),
+        section("What was run", _about(main)),
+        section("Scores", _scores(rows, main, selection) + picture(figures.interval_figure(rows), "score intervals")),
+        section("Paired comparisons", _comparisons(everything, main, selection)),
+        section("Answers by class", _classes(rows, main, selection) + _confusions(main, predictions)),
+        section("Subjects", picture(figures.subject_figure(predictions, "Each subject"), "accuracy of each subject")),
+        section("Training", _training(main)),
+        section("How to read this", "".join(f"<p>{line}</p>" for line in READING)),
     ]
-    return (
-        '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        # Said to the browser too: nothing may be fetched.
-        '<meta http-equiv="Content-Security-Policy" content="default-src \'none\'; img-src data:; '
-        "style-src 'unsafe-inline'\">"
-        f"<title>{_(title)}</title><style>{STYLE}</style></head>\n<body>\n" + "\n".join(parts) + "\n</body></html>\n"
-    )
+    return page(title, parts)
 
 
 def headline_selection(run: Run) -> str:
@@ -98,37 +71,6 @@ def headline_selection(run: Run) -> str:
     raise UserError(f"{run.path}: only leaky predictions; evaluate it again with --selection audit")
 
 
-def _(value: object) -> str:
-    return html.escape(str(value), quote=True)
-
-
-def _section(title: str, body: str) -> str:
-    return f"<section><h2>{_(title)}</h2>\n{body}</section>"
-
-
-def _picture(png: bytes, alt: str) -> str:
-    data = base64.b64encode(png).decode("ascii")
-    # A PNG's width stands at byte 16; a page has 96 dots an inch.
-    width = int.from_bytes(png[16:20], "big") * 96 // figures.DPI
-    return f'<figure><img width="{width}" alt="{_(alt)}" src="data:image/png;base64,{data}"></figure>'
-
-
-def _table(titles: Sequence[str], lines: Iterable[tuple[str, Sequence[object]]], words: int = 1) -> str:
-    """A table whose first ``words`` columns are words; each line is its CSS class and its cells."""
-    kinds = ["word"] * words + [""] * (len(titles) - words)
-    head = "".join(f'<th scope="col" class="{kind}">{_(t)}</th>' for t, kind in zip(titles, kinds, strict=True))
-    body = "\n".join(
-        f'<tr class="{css}">'
-        + "".join(
-            f'<td class="{kind}{" method" if title == "method" else ""}">{_(cell)}</td>'
-            for cell, kind, title in zip(cells, kinds, titles, strict=True)
-        )
-        + "</tr>"
-        for css, cells in lines
-    )
-    return f'<div class="scroll"><table><thead><tr>{head}</tr></thead><tbody>\n{body}\n</tbody></table></div>'
-
-
 def _opening(run: Run, rows: Sequence[ScoreRow], selection: str) -> str:
     """The headline in one sentence, the leak in the next, and what is missing."""
     # The first of equal names is the one: runs of two folders may be called the same.
@@ -136,7 +78,8 @@ def _opening(run: Run, rows: Sequence[ScoreRow], selection: str) -> str:
     row = own[selection]
     text = (
         f"<p>UF1 <b>{row.uf1:.4f}</b>{_between(row.uf1_ci)}, UAR <b>{row.uar:.4f}</b>{_between(row.uar_ci)} on "
-        f"{row.n} clips of {row.subjects} subjects, {_(_seeds(row.seeds))}, epoch selection: {_(selection)}.</p>"
+        f"{row.n} clips of {row.subjects} subjects, {escape(_seeds(row.seeds))}, "
+        f"epoch selection: {escape(selection)}.</p>"
     )
     if "leaky" in own:
         gap = own["leaky"].uf1 - row.uf1
@@ -145,7 +88,7 @@ def _opening(run: Run, rows: Sequence[ScoreRow], selection: str) -> str:
             f"{gap:+.4f} with the same trained models.</p>"
         )
     if left_out := run.config.get("left_out"):
-        listed = "".join(f"<li>{_(sentence)}</li>" for sentence in left_out.values())
+        listed = "".join(f"<li>{escape(sentence)}</li>" for sentence in left_out.values())
         text += (
             f'<details class="warn"><summary>{len(left_out)} of {run.config["clips"] + len(left_out)} clips cannot be '
             f"used and are in no number here</summary><ul>{listed}</ul></details>"
@@ -172,9 +115,9 @@ def _about(run: Run) -> str:
     """The configuration: what fits in a line or two, then all of it, folded."""
     lines = [(key.replace("_", " "), _plain(value)) for key, value in run.config.items()]
     lines = [(key, value) for key, value in lines if 0 < len(value) <= 300]
-    listed = "".join(f"<dt>{_(key)}</dt><dd>{_(value)}</dd>" for key, value in lines)
+    listed = "".join(f"<dt>{escape(key)}</dt><dd>{escape(value)}</dd>" for key, value in lines)
     rest = json.dumps(dict(run.config), indent=2, ensure_ascii=False, default=str)
-    return f"<dl>{listed}</dl><details><summary>The whole of run.json</summary><pre>{_(rest)}</pre></details>"
+    return f"<dl>{listed}</dl><details><summary>The whole of run.json</summary><pre>{escape(rest)}</pre></details>"
 
 
 def _plain(value: Any) -> str:
@@ -199,8 +142,8 @@ def _scores(rows: Sequence[ScoreRow], main: Run, selection: str) -> str:
                  _between(row.uf1_ci).strip(" ()"), f"{row.uar:.4f}", _between(row.uar_ci).strip(" ()"),
                  f"{row.accuracy:.4f}", "" if row.p_above is None else f"{row.p_above:.4f}")  # fmt: skip
         lines.append((" ".join(marks), cells))
-    told = "".join(f"<li>{_(note)}</li>" for note in notes(rows))
-    return _table(titles, lines, words=4) + f'<ul class="notes">{told}</ul>'
+    told = "".join(f"<li>{escape(note)}</li>" for note in notes(rows))
+    return table(titles, lines, words=4) + f'<ul class="notes">{told}</ul>'
 
 
 def _comparisons(runs: Sequence[Run], main: Run, selection: str) -> str:
@@ -226,13 +169,13 @@ def _comparisons(runs: Sequence[Run], main: Run, selection: str) -> str:
             lines.append(("", cells))
     titles = ("against", "metric", "its score", "difference", "95 % interval", "p bootstrap", "p permutation",
               "p permutation, Holm", "p t-test")  # fmt: skip
-    body = _table(titles, lines, words=2) if lines else "<p>There is no other run on the same clips.</p>"
+    body = table(titles, lines, words=2) if lines else "<p>There is no other run on the same clips.</p>"
     about = (
-        f'<p class="quiet">{_(main.name)}, {_(selection)}, minus each other run on the same clips. The bootstrap draws '
-        "subjects, the permutation swaps the two runs subject by subject; the t-test compares each subject's own "
-        "score over the classes that it shows.</p>"
+        f'<p class="quiet">{escape(main.name)}, {escape(selection)}, minus each other run on the same clips. '
+        "The bootstrap draws subjects, the permutation swaps the two runs subject by subject; the t-test compares each "
+        "subject's own score over the classes that it shows.</p>"
     )
-    return body + about + "".join(f'<p class="quiet">{_(line)}</p>' for line in left_out)
+    return body + about + "".join(f'<p class="quiet">{escape(line)}</p>' for line in left_out)
 
 
 def _classes(rows: Sequence[ScoreRow], main: Run, selection: str) -> str:
@@ -243,7 +186,7 @@ def _classes(rows: Sequence[ScoreRow], main: Run, selection: str) -> str:
         for row in shown
         if set(main.classes) <= set(row.recalls)
     ]
-    return "<p>Recall, of so many clips:</p>" + _table(("run", "data", *main.classes), lines, words=2)
+    return "<p>Recall, of so many clips:</p>" + table(("run", "data", *main.classes), lines, words=2)
 
 
 def _confusions(run: Run, predictions: Sequence[Prediction]) -> str:
@@ -251,7 +194,7 @@ def _confusions(run: Run, predictions: Sequence[Prediction]) -> str:
     for data in data_subsets(predictions):
         _names, matrices = subject_confusions(subset(predictions, data), run.classes)
         mean = matrices.sum(axis=1).mean(axis=0)
-        pictures.append(_picture(figures.confusion_figure(mean, run.classes, data), f"confusion matrix, {data}"))
+        pictures.append(picture(figures.confusion_figure(mean, run.classes, data), f"confusion matrix, {data}"))
     return "".join(pictures)
 
 
@@ -259,4 +202,4 @@ def _training(run: Run) -> str:
     seconds = sum(fold.seconds for fold in run.folds)
     text = f"<p>{len(run.folds)} folds, {seconds / 60:.1f} minutes of training and testing in all.</p>"
     drawn = figures.loss_figure(run.folds, "Loss over epochs, mean and middle 80 % of folds")
-    return text + ("<p>No loss was recorded.</p>" if drawn is None else _picture(drawn, "loss over epochs"))
+    return text + ("<p>No loss was recorded.</p>" if drawn is None else picture(drawn, "loss over epochs"))

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import csv
 import dataclasses
 import hashlib
-import io
 import logging
 import os
 import platform
@@ -21,12 +19,22 @@ from typing import Any
 import numpy as np
 
 from dfrnet.datasets import described, without_roots
+from dfrnet.datasets.labels import unit_numbers
 from dfrnet.evaluation.protocols import PROTOCOLS
-from dfrnet.evaluation.records import CONTROLS, Run, fold_path, load_run, read_config, read_fold, write_json, write_text
+from dfrnet.evaluation.records import (
+    CONTROLS,
+    Run,
+    fold_path,
+    load_run,
+    read_config,
+    read_fold,
+    write_json,
+    write_predictions,
+)
 from dfrnet.features import FeatureSpec, features, fitted_spec
 from dfrnet.methods import METHODS, Method, flat
 from dfrnet.parallel import in_parallel
-from dfrnet.types import CLASSES, Array, Clip, Fold, TrainedInEpochs, UserError, unknown_name
+from dfrnet.types import CLASSES, Array, Clip, Fold, LearnsActionUnits, TrainedInEpochs, UserError, unknown_name
 
 SELECTION_MODES = ("fixed", "nested", "audit")
 """``fixed``: the last epoch; ``nested``: chosen on held-out training subjects; ``audit``: both, and the leaky one."""
@@ -35,6 +43,7 @@ log = logging.getLogger(__name__)
 
 IDENTITY = (
     "method", "settings", "features", "data", "errata", "clips_sha256", "classes", "protocol", "selection", "seeds",
+    "audited",
 )  # fmt: skip
 """What must agree for a run to be gone on with; versions are recorded beside it."""
 
@@ -64,6 +73,7 @@ def evaluate(
     protocol: str = "loso",
     selection: str = "fixed",
     seeds: Sequence[int] = (0,),
+    audit_seeds: int | None = None,
     jobs: int = 1,
     cache: Path | None = None,
     extracting: Callable[[int, int], None] | None = None,
@@ -73,8 +83,10 @@ def evaluate(
 
     ``data`` names the sources for the record and ``origin`` is what it keeps of them besides: ``archives`` (sheets and
     trees), ``errata`` (corrections of the sheets), ``left_out`` (clips that cannot be used, with a sentence each). A
-    clip whose features cannot be extracted joins those, and the run goes on without it. ``jobs`` processes work at
-    once; a fold's numbers depend on neither their number nor the order. ``cache`` is the folder of extracted features.
+    clip whose features cannot be extracted joins those, and the run goes on without it. ``audit_seeds`` limits an
+    audit, which trains twice, to the first of the seeds; the others count in the ``fixed`` row alone. ``jobs``
+    processes work at once; a fold's numbers depend on neither their number nor the order. ``cache`` is the folder of
+    extracted features.
     ``extracting(done, all)`` is called after each clip and ``progress(done, all)`` after each fold. UserError if
     ``out`` holds a run of another configuration (the difference is named) or anything else; nothing is overwritten.
     """
@@ -99,11 +111,14 @@ def evaluate(
     folds = _checked(clips, classes, protocol, selection)
     config = _config(method, settings, spec, clips, data, classes, protocol, selection, seeds, len(folds))
     config |= {"archives": [], "errata": []} | dict(origin or {})
+    audited = list(seeds)[:audit_seeds] if selection == "audit" else list(seeds)
+    if audited != list(seeds):
+        config["audited"] = audited
     config["left_out"] = {clip: without_roots(why, data) for clip, why in left_out.items()}
     if begun:
         _check_same(out, config)
     tasks = [
-        Task(method, settings, spec, classes, selection, seed, fold)
+        Task(method, settings, spec, classes, selection if seed in audited else "fixed", seed, fold)
         for seed in seeds
         for fold in folds
         if not _finished(fold_path(out, fold.name, seed), fold.name)
@@ -117,7 +132,8 @@ def evaluate(
             why = next(iter(extracted.left_out.values()))
             raise UserError(f"{out}: a clip of this run cannot be used any more: {why}")
         _create_folder(out, config)
-        work = partial(_run_and_store, x=extracted.x, table=clip_table(clips), out=out)
+        units = [unit_numbers(clip) for clip in clips]
+        work = partial(_run_and_store, x=extracted.x, table=clip_table(clips), units=units, out=out)
         for done, _ in enumerate(in_parallel(work, tasks, jobs=jobs, ordered=False), start=total - len(tasks) + 1):
             if progress:
                 progress(done, total)
@@ -147,16 +163,19 @@ def evaluate_controls(run: Path, clips: Sequence[Clip], *, jobs: int = 1, **same
     return reasons
 
 
-def run_fold(task: Task, x: Array, table: Sequence[dict[str, str]]) -> dict[str, Any]:
+def run_fold(task: Task, x: Array, table: Sequence[dict[str, str]], units: Sequence[frozenset[int]]) -> dict[str, Any]:
     """Train on the fold's training clips, then answer for its test clips: a fold file's content.
 
-    Test clips are touched here, after ``fit`` or between its epochs, never within; their labels are not used at all.
+    Test clips are touched here, after ``fit`` or between its epochs, never within; their labels and their action
+    ``units`` are not used at all.
     """
     start = perf_counter()
     train, test = list(task.fold.train), list(task.fold.test)
     y = np.array([task.classes.index(table[i]["truth"]) for i in train], dtype=np.int64)
     groups = [table[i]["subject"] for i in train]
     classifier = task.method.build(task.settings, task.spec, len(task.classes), fold_seed(task.seed, task.fold.name))
+    if isinstance(classifier, LearnsActionUnits):
+        classifier.learn_units([units[i] for i in train])
     epochs: list[Any] = []
     history: dict[str, list[float]] = {}
     chosen: int | None = None
@@ -192,19 +211,6 @@ def fold_seed(seed: int, fold: str) -> int:
 def clip_table(clips: Sequence[Clip]) -> list[dict[str, str]]:
     """What a prediction must say of its clip."""
     return [{"id": c.id, "dataset": c.dataset, "subject": c.subject, "truth": c.label} for c in clips]
-
-
-def write_predictions(run: Run) -> None:
-    """``predictions.csv`` beside the folds, for other programs and for ``dfrnet score``: derived, never read back."""
-    text = io.StringIO(newline="")
-    writer = csv.writer(text)
-    writer.writerow(
-        ["selection", "seed", "dataset", "subject", "clip", "truth", "prediction", *(f"p_{c}" for c in run.classes)]
-    )
-    for p in run.predictions(run.selections[0]):
-        row = (run.selections[0], p.seed, p.dataset, p.subject, p.clip, p.truth, p.label)
-        writer.writerow([*row, *(f"{chance:.6f}" for chance in p.probabilities)])
-    write_text(run.path / "predictions.csv", text.getvalue())
 
 
 def _checked(clips: Sequence[Clip], classes: tuple[str, ...], protocol: str, selection: str) -> list[Fold]:
@@ -308,7 +314,7 @@ def _create_folder(out: Path, config: dict[str, Any]) -> None:
 def _compare_configs(out: Path, old: dict[str, Any], new: dict[str, Any]) -> None:
     differences = []
     for key in IDENTITY:
-        before, now = old.get(key, [] if key == "errata" else None), new[key]
+        before, now = old.get(key, [] if key == "errata" else None), new.get(key)
         if before == now:
             continue
         if key == "clips_sha256":
@@ -316,6 +322,7 @@ def _compare_configs(out: Path, old: dict[str, Any], new: dict[str, Any]) -> Non
                 f"the clips, their labels or frames differ ({old.get('clips')} then, {new['clips']} now)"
             )
         elif isinstance(before, dict):
+            now = now or {}
             pairs = [(f"{name}", before.get(name), now.get(name)) for name in sorted({*before, *now})]
             differences += [f"{name} was {a} and is now {b}" for name, a, b in pairs if a != b]
         else:
@@ -336,8 +343,10 @@ def _finished(path: Path, fold: str) -> bool:
     return True
 
 
-def _run_and_store(task: Task, x: Array, table: Sequence[dict[str, str]], out: Path) -> None:
-    write_json(fold_path(out, task.fold.name, task.seed), run_fold(task, x, table))
+def _run_and_store(
+    task: Task, x: Array, table: Sequence[dict[str, str]], units: Sequence[frozenset[int]], out: Path
+) -> None:
+    write_json(fold_path(out, task.fold.name, task.seed), run_fold(task, x, table, units))
 
 
 def _versions() -> dict[str, str]:

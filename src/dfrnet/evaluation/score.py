@@ -1,8 +1,9 @@
 """The metrics alone, for predictions that anybody's program wrote as CSV.
 
 Columns ``truth`` and ``prediction`` are required; ``dataset``, ``subject``, ``clip`` and a probability column a class
-(``p_<class>`` or ``probability_<class>``) are optional; others are ignored. Rows are counted as a spreadsheet does:
-the header is row 1.
+(``p_<class>`` or ``probability_<class>``) are optional, and so is ``selection``, by which the
+rows of one file are scored apart (``leaky`` ones are labelled as such); others are ignored. Rows are counted as a
+spreadsheet does: the header is row 1.
 """
 
 from __future__ import annotations
@@ -29,6 +30,14 @@ def read_predictions(path: Path, classes: Sequence[str] | None = None) -> tuple[
     both have a subject 1; without the column a subject is "". Commas, semicolons and tabs are told apart by the header.
     UserError names file and row.
     """
+    named, groups = _read_groups(path, classes)
+    if len(groups) > 1:
+        raise UserError(f"{path}: holds the predictions of {len(groups)} selections; keep those of one")
+    return next(iter(groups.values())), named
+
+
+def _read_groups(path: Path, classes: Sequence[str] | None) -> tuple[tuple[str, ...], dict[str, list[Prediction]]]:
+    """The classes, and the predictions by what the column ``selection`` says; GIVEN without one."""
     rows = _read_rows(path)
     for number, row in rows:
         for column in REQUIRED:
@@ -38,9 +47,14 @@ def read_predictions(path: Path, classes: Sequence[str] | None = None) -> tuple[
                 known = ", ".join(classes)
                 raise UserError(f"{path}, row {number}: {column} {row[column]!r} is not among the classes {known}")
     named = tuple(classes) if classes is not None else tuple(sorted({row[c] for _, row in rows for c in REQUIRED}))
-    predictions = [_prediction(path, number, row, named) for number, row in rows]
-    _check_unique(path, rows, predictions)
-    return predictions, named
+    parts: dict[str, list[Row]] = {}
+    for number, row in rows:
+        parts.setdefault(row.get("selection") or GIVEN, []).append((number, row))
+    groups = {}
+    for selection, part in parts.items():
+        groups[selection] = [_prediction(path, number, row, named) for number, row in part]
+        _check_unique(path, part, groups[selection])
+    return named, groups
 
 
 def score_file(path: Path, classes: Sequence[str] | None = None) -> list[ScoreRow]:
@@ -48,14 +62,16 @@ def score_file(path: Path, classes: Sequence[str] | None = None) -> list[ScoreRo
 
     Without a subject on every row the interval is over clips, and the row's ``units`` say so: it is too narrow then.
     """
-    predictions, named = read_predictions(path, classes)
-    units = "subjects" if all(p.subject for p in predictions) else "clips"
+    named, groups = _read_groups(path, classes)
+    units = "subjects" if all(p.subject for group in groups.values() for p in group) else "clips"
     if units == "clips":
-        predictions = [replace(p, subject=p.clip) for p in predictions]
+        groups = {name: [replace(p, subject=p.clip) for p in group] for name, group in groups.items()}
     return [
-        score_row(subset(predictions, data), named, run=path.stem, method=path.stem, selection=GIVEN, data=data,
+        score_row(subset(group, data), named, run=path.stem, method=path.stem, selection=selection, data=data,
                   units=units)
-        for data in data_subsets(predictions)
+        for data in data_subsets([p for group in groups.values() for p in group])
+        for selection, group in groups.items()
+        if subset(group, data)
     ]  # fmt: skip
 
 

@@ -167,16 +167,16 @@ def _latex(rows: Sequence[ScoreRow], width: int) -> str:  # noqa: ARG001
     columns = _columns(rows)
     layout = "".join("l" if title in WORDS else "r" for title, _ in columns)
     lines = ["% needs \\usepackage{booktabs}", f"\\begin{{tabular}}{{{layout}}}", "\\toprule"]
-    lines.append(" & ".join(_latex_text(title) for title, _ in columns) + " \\\\")
+    lines.append(" & ".join(latex_text(title) for title, _ in columns) + " \\\\")
     for before, row in zip([None, *rows], rows, strict=False):
         if before is None or before.data != row.data:
             lines.append("\\midrule")
-        cells = [(_latex_text(cell(row)), _best(rows, row, title)) for title, cell in columns]
+        cells = [(latex_text(cell(row)), _best(rows, row, title)) for title, cell in columns]
         # {} keeps a cell that opens with a bracket from being read as the argument of the \\ before it.
         lines.append("{}" + " & ".join(f"\\textbf{{{text}}}" if best else text for text, best in cells) + " \\\\")
     lines.append("\\bottomrule")
     span = f"\\multicolumn{{{len(columns)}}}{{@{{}}p{{\\linewidth}}@{{}}}}"
-    lines += [f"{span}{{\\footnotesize {_latex_text(note)}}} \\\\" for note in notes(rows)]
+    lines += [f"{span}{{\\footnotesize {latex_text(note)}}} \\\\" for note in notes(rows)]
     return "\n".join([*lines, "\\end{tabular}", ""])
 
 
@@ -186,7 +186,8 @@ _LATEX = str.maketrans(
 )
 
 
-def _latex_text(text: str) -> str:
+def latex_text(text: str) -> str:
+    """Text with the characters that mean something to LaTeX escaped."""
     return text.translate(_LATEX)
 
 

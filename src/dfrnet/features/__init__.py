@@ -5,6 +5,7 @@ from dfrnet.features.batch import Extracted, Filled, features, fill
 from dfrnet.features.extract import ALIGNS, FeatureSpec, clip_features, clip_frames, extract, fitted_spec
 from dfrnet.features.flow import FLOWS
 from dfrnet.features.maps import CENTRES, MAPS, SCALES, strain
+from dfrnet.features.tiles import TILES
 
 __all__ = [
     "ALIGNS",
@@ -13,6 +14,7 @@ __all__ = [
     "FLOWS",
     "MAPS",
     "SCALES",
+    "TILES",
     "Extracted",
     "FeatureSpec",
     "Filled",

@@ -33,6 +33,7 @@ from dfrnet.features.apex import APEX
 from dfrnet.features.extract import FeatureSpec, clip_features
 from dfrnet.features.flow import FLOWS
 from dfrnet.features.maps import CENTRES, MAPS, SCALES
+from dfrnet.features.tiles import TILES
 from dfrnet.frames import Stamped, file_stamp
 from dfrnet.types import Clip, Features, Frames, UserError
 
@@ -209,7 +210,7 @@ def _own_code(spec: FeatureSpec) -> list[str]:
     """A digest of each file outside the package that registered an entry which ``spec`` names."""
     chosen: list[tuple[dict[str, Any], str]] = [(MAPS, name) for name in spec.maps]
     chosen += [(FLOWS, spec.flow), (APEX, spec.apex), (CENTRES, spec.centre), (SCALES, spec.scale)]
-    chosen += [(LANDMARKERS, spec.landmarks)]
+    chosen += [(LANDMARKERS, spec.landmarks), (TILES, spec.tiles)]
     files = {_file_of(registry[name], name) for registry, name in chosen}
     return [hashlib.sha256(path.read_bytes()).hexdigest() for path in sorted(files) if not path.is_relative_to(SOURCE)]
 

@@ -12,6 +12,7 @@ from dfrnet.faces import LANDMARKERS, AlignedFrames, align_frames
 from dfrnet.features.apex import APEX
 from dfrnet.features.flow import FLOWS
 from dfrnet.features.maps import CENTRES, MAPS, SCALES, Movement, remove_head_motion
+from dfrnet.features.tiles import TILES, corner_points
 from dfrnet.frames import check_picture, grey, grey_square, read_image
 from dfrnet.types import Array, Clip, Features, Frames, Image, UserError, unknown_name
 
@@ -30,7 +31,8 @@ class FeatureSpec:
     side to which frames are brought before flow is computed (flow is in its pixels); ``flow`` in FLOWS; ``apex`` in
     APEX; ``centre`` in CENTRES, what is taken off the flow as head motion; ``scale`` in SCALES. ``align`` in ALIGNS,
     with the points of ``landmarks`` (in LANDMARKERS); ``stabilise`` moves the aligned later frames by the fraction of a
-    pixel that brings the still parts of the face back to where they were at the onset.
+    pixel that brings the still parts of the face back to where they were at the onset. ``tiles`` in TILES: how the
+    finished maps are cut and laid together, around points of the face in the apex frame where one is found.
     """
 
     maps: tuple[str, ...] = FLOW_MAPS
@@ -43,6 +45,7 @@ class FeatureSpec:
     align: str = "auto"
     landmarks: str = "mediapipe"
     stabilise: bool = False
+    tiles: str = "none"
 
     def __post_init__(self) -> None:
         fields: tuple[tuple[str, Iterable[str], Iterable[str]], ...] = (
@@ -53,6 +56,7 @@ class FeatureSpec:
             ("scale", [self.scale], SCALES),
             ("align", [self.align], ALIGNS),
             ("landmarks", [self.landmarks], LANDMARKERS),
+            ("tiles", [self.tiles], TILES),
         )
         for kind, names, known in fields:
             for name in names:
@@ -62,9 +66,11 @@ class FeatureSpec:
             raise UserError(f"maps: name at least one of {', '.join(MAPS)}")
         if len(set(self.maps)) < len(self.maps):
             raise UserError(f"maps={','.join(self.maps)}: each map at most once")
-        for name, least in (("size", 8), ("frame_size", 16)):
+        for name, least in (("size", 7), ("frame_size", 16)):
             if not least <= getattr(self, name) <= 1024:
                 raise UserError(f"{name}={getattr(self, name)}: it must lie in {least}..1024")
+        if self.tiles != "none" and self.size % 2:
+            raise UserError(f"size={self.size}: tiles={self.tiles} needs an even number")
 
 
 def extract(frames: Frames, spec: FeatureSpec, onset: int, apex: int, offset: int | None = None) -> Features:
@@ -86,7 +92,8 @@ def extract(frames: Frames, spec: FeatureSpec, onset: int, apex: int, offset: in
     _check_pair(*pair)
     first, second = (grey_square(image, spec.frame_size) for image in pair)
     movement = Movement(first, second, FLOWS[spec.flow], spec.centre, frames, (onset, apex, offset))
-    return _finish({name: MAPS[name](movement) for name in spec.maps}, spec)
+    points = None if spec.tiles == "none" else corner_points(pair[1], spec.landmarks)
+    return _finish({name: MAPS[name](movement) for name in spec.maps}, spec, points)
 
 
 def clip_features(clip: Clip, spec: FeatureSpec) -> Features:
@@ -158,12 +165,13 @@ def _ready_map(clip: Clip, name: str) -> Array:
     return np.asarray(plane, np.float32) / np.float32(255)
 
 
-def _finish(maps: Mapping[str, Array], spec: FeatureSpec) -> Features:
-    """Bring maps to ``spec.size`` and scale them: the last step for frames and for ready-made maps alike."""
+def _finish(maps: Mapping[str, Array], spec: FeatureSpec, points: Array | None = None) -> Features:
+    """Bring maps to ``spec.size``, scale and tile them: the last step for frames and for ready-made maps alike."""
     side = (spec.size, spec.size)
     resized = {
         name: cv2.resize(value, side, interpolation=cv2.INTER_AREA) if value.shape != side else value
         for name, value in maps.items()
     }
     scaled = SCALES[spec.scale]({name: np.asarray(value, np.float32) for name, value in resized.items()})
-    return Features(np.stack([scaled[name] for name in spec.maps], dtype=np.float32), spec.maps)
+    tiled = [TILES[spec.tiles](scaled[name], points) for name in spec.maps]
+    return Features(np.stack(tiled, dtype=np.float32), spec.maps)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TypeVar, cast
 
 import cv2
 import numpy as np
@@ -15,6 +16,8 @@ from dfrnet.features.patches import PATCH_MAPS
 from dfrnet.features.tim import TIM_MAPS
 from dfrnet.frames import grey_square
 from dfrnet.types import Array, Frames, Image
+
+Shared = TypeVar("Shared")
 
 
 @dataclass(frozen=True)
@@ -39,6 +42,13 @@ class Movement:
     def flow_to(self, position: int) -> Array:
         """The flow from the onset to another frame, without the motion of the head: (2, H, W) in pixels."""
         return remove_head_motion(self.find_flow(self.onset, self.grey_at(position)), self.centre)
+
+    def once(self, name: str, make: Callable[[], Shared]) -> Shared:
+        """What ``make()`` gives, computed at the first call with ``name`` and kept: for what several maps share."""
+        key = f"once {name}"  # a space, so that no field or property can have it
+        if key not in self.__dict__:
+            self.__dict__[key] = make()
+        return cast(Shared, self.__dict__[key])
 
     @cached_property
     def flow(self) -> Array:
@@ -100,11 +110,11 @@ def remove_head_motion(flow: Array, centre: str) -> Array:
 def scale_per_clip(maps: Mapping[str, Array]) -> dict[str, Array]:
     """Divide motion by the clip's own robust maximum: the 99th percentile of the absolute values.
 
-    u and v share one scale, so that their directions stay (ready-made maps were each stretched before); strain and
-    difference have their own; the apex picture stays as it is. How strongly a person moves is personal, where and in
-    which direction is the expression.
+    u and v share one scale, so that their directions stay (ready-made maps were each stretched before), and the flows
+    to the key frames another, so that their course stays; strain and difference have their own; the apex picture stays
+    as it is. How strongly a person moves is personal, where and in which direction is the expression.
     """
-    groups = (("u", "v"), ("strain",), ("difference",))
+    groups = (("u", "v"), ("strain",), ("difference",), tuple(KEYFRAME_MAPS))
     scaled = dict(maps)
     for group in groups:
         present = [name for name in group if name in maps]

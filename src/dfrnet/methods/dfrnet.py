@@ -8,6 +8,7 @@ epochs without a validation set) the choice is a setting below, and docs/method.
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dfrnet.features import FeatureSpec
@@ -29,7 +30,10 @@ class Settings:
     """``inputs``: ``all``, or one or more of flow, spatial, differential joined by ``+`` (``flow+spatial``).
 
     ``fusion`` a name in FUSIONS; ``attention`` none, spatial, channel or both; ``layers`` 1 to 4 stages of ``widths``;
-    ``stem`` resnet, small, or auto: ResNet's own for maps of 64 pixels and more, the small one below.
+    ``stem`` resnet, small, or auto: ResNet's own for maps of 64 pixels and more, the small one below. ``backbone`` a
+    name in BACKBONES; only ``attention_resnet`` has ``attention``, ``layers``, ``stem`` and more than the first of the
+    ``widths``. ``weights`` a safetensors file from which the backbone starts, such as ImageNet's for ResNet-18, which
+    suit ``resnet18`` and ``attention_resnet``; empty for random ones.
     """
 
     features: FeatureSpec = field(default_factory=lambda: FeatureSpec(size=128))
@@ -40,6 +44,8 @@ class Settings:
     widths: tuple[int, ...] = WIDTHS
     stem: str = "auto"
     dropout: float = 0.0
+    backbone: str = "attention_resnet"
+    weights: str = ""
     training: TrainingConfig = field(default_factory=TrainingConfig)
 
     def __post_init__(self) -> None:
@@ -95,25 +101,52 @@ def inputs(settings: Settings) -> FeatureSpec:
 def network(settings: Settings, features: FeatureSpec, classes: int) -> nn.Module:
     """The network for maps in the order of ``features.maps``."""
     from dfrnet.networks.attention import ATTENTIONS
+    from dfrnet.networks.backbones import BACKBONES, SMALL
     from dfrnet.networks.dfrnet import DFRNet
     from dfrnet.networks.fusion import FUSIONS
-    from dfrnet.networks.resnet import STEMS
+    from dfrnet.networks.resnet import STEMS, torchvision_name
+    from dfrnet.networks.weights import load_weights
 
-    named = (("fusion", FUSIONS), ("attention", ATTENTIONS), ("stem", {"auto": None, **STEMS}))
+    stems = {"auto": None, **STEMS}
+    named = (("fusion", FUSIONS), ("attention", ATTENTIONS), ("stem", stems), ("backbone", BACKBONES))
     for kind, known in named:
         if getattr(settings, kind) not in known:
             raise unknown_name(kind, getattr(settings, kind), known)
+    _check_backbone(settings, features.size)
     branches = {
         "temporal" if name == "flow" else name: [features.maps.index(one) for one in MAPS_OF[name]]
         for name in settings.branches
     }
     stem = settings.stem
     if stem == "auto":
-        stem = "resnet" if features.size >= 64 else "small"
-    return DFRNet(
+        stem = "resnet" if features.size >= SMALL else "small"
+    whole = DFRNet(
         branches, classes, settings.fusion, settings.attention, settings.widths[: settings.layers], stem,
-        settings.dropout,
+        settings.dropout, settings.backbone, features.size,
     )  # fmt: skip
+    if settings.weights:
+        names = torchvision_name if settings.backbone == Settings.backbone else str
+        load_weights(whole.resnet, Path(settings.weights), names=names)
+    return whole
+
+
+def _check_backbone(settings: Settings, side: int) -> None:
+    """UserError for a setting that only the attention ResNet has, and for maps that are too small for another."""
+    from dfrnet.networks.backbones import LEAST
+
+    name = settings.backbone
+    if name == Settings.backbone:
+        return
+    # The stem "resnet" passes: the paper's preset has it, and the paper's Table 5 changes nothing but the backbone.
+    for setting, without in (("attention", ("both",)), ("layers", (3,)), ("stem", ("auto", "resnet"))):
+        value = getattr(settings, setting)
+        if value not in without:
+            raise UserError(
+                f"{setting}={value}: backbone={name} has no such choice; leave {setting}={without[0]}, or take "
+                f"backbone={Settings.backbone}"
+            )
+    if side < LEAST:
+        raise UserError(f"size={side}: backbone={name} needs maps of {LEAST} pixels or more")
 
 
 def build(settings: Settings, features: FeatureSpec, classes: int, seed: int) -> Classifier:

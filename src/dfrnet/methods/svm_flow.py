@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from dfrnet.features import FeatureSpec
+from dfrnet.methods.linear_svm import probabilities
 from dfrnet.methods.method import Method
 from dfrnet.types import Array, UserError
 
@@ -40,10 +41,7 @@ def pool(x: Array, cells: int) -> npt.NDArray[np.float64]:
 
 
 class PooledSVM:
-    """Pooled maps -> standardised -> SVC; a score for each class (from votes of one against one) becomes a softmax.
-
-    Those probabilities rank the classes; they are not calibrated.
-    """
+    """Pooled maps -> standardised -> SVC; a score for each class (votes of one against one), and their softmax."""
 
     def __init__(self, settings: Settings, classes: int) -> None:
         self.settings, self.classes = settings, classes
@@ -65,16 +63,10 @@ class PooledSVM:
         return self
 
     def predict_proba(self, x: Array) -> npt.NDArray[np.float64]:
-        chances = np.zeros((len(x), self.classes))
         if self.pipeline is None:
-            chances[:, self.known] = 1.0
-            return chances
+            return probabilities(np.zeros((len(x), 1)), self.known, self.classes)
         scores = self.pipeline.decision_function(pool(x, self.settings.cells))
-        if len(self.known) == 2:  # then there is one score: how far on the side of the second class
-            scores = np.stack([-scores, scores], axis=1)
-        powers = np.exp(scores - scores.max(axis=1, keepdims=True))
-        chances[:, self.known] = powers / powers.sum(axis=1, keepdims=True)
-        return chances
+        return probabilities(scores, self.known, self.classes)
 
 
 def build(settings: Settings, inputs: FeatureSpec, classes: int, seed: int) -> PooledSVM:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
 import torch
@@ -84,3 +85,22 @@ class AttentionResNet(nn.Module):
         features = self.stages(self.stem(x)).mean(dim=(2, 3))
         logits: Tensor = self.head(features)
         return logits
+
+
+TORCHVISION = {
+    "stem.0": "conv1",
+    "stem.1": "bn1",
+    "f1.0": "conv1",
+    "f1.1": "bn1",
+    "f2.0": "conv2",
+    "f2.1": "bn2",
+    "shortcut": "downsample",
+    "head.1": "fc",
+}
+
+
+def torchvision_name(name: str) -> str:
+    """What torchvision's ResNet-18 calls a tensor: ``stages.1.0.f2.0.weight`` is ``layer2.0.conv2.weight`` there."""
+    for ours, theirs in TORCHVISION.items():
+        name = name.replace(ours, theirs)
+    return re.sub(r"^stages\.(\d)", lambda found: f"layer{int(found[1]) + 1}", name)

@@ -15,7 +15,8 @@ from dfrnet.training.config import TrainingConfig
 def augment(x: Tensor, names: Sequence[str], config: TrainingConfig, generator: torch.Generator) -> Tensor:
     """A mirrored, shifted, rotated, zoomed and cropped copy of each clip: (N, C, H, W) -> (N, C, H, W).
 
-    The maps are pictures of vectors, so the vectors turn with them: a mirror negates u and a rotation turns (u, v).
+    The maps are pictures of vectors, so the vectors turn with them: a mirror negates u and a rotation turns (u, v), and
+    so for the flow to each key frame, (u@1, v@1) and on.
     """
     if not (config.flip or config.shift or config.rotate or config.zoom or config.crop):
         return x
@@ -37,12 +38,16 @@ def augment(x: Tensor, names: Sequence[str], config: TrainingConfig, generator: 
     theta = torch.cat([linear * size.view(-1, 1, 1), shift.unsqueeze(2)], dim=2).to(x)
     grid = F.affine_grid(theta, list(x.shape), align_corners=False)
     out = F.grid_sample(x, grid, padding_mode="border", align_corners=False)
-    if "u" in names and "v" in names:
-        # Output position p shows input position L p, so a displacement d seen there is inverse(L) d. L is a rotation
-        # of a mirror (its inverse is its transpose); the size of the motion is left to the per-clip scale.
-        u, v = names.index("u"), names.index("v")
-        turned = torch.einsum("nji,njhw->nihw", linear.to(x), out[:, [u, v]])
-        out[:, [u, v]] = turned
-    elif "u" in names:
-        out[:, names.index("u")] *= mirror.view(-1, 1, 1).to(x)
+    for row, name in enumerate(names):
+        stem, _, frame = name.partition("@")
+        if stem != "u":
+            continue
+        partner = f"v@{frame}" if frame else "v"
+        if partner in names:
+            # Output position p shows input position L p, so a displacement d seen there is inverse(L) d. L is a
+            # rotation of a mirror (its inverse is its transpose); the size of the motion is left to the per-clip scale.
+            rows = [row, names.index(partner)]
+            out[:, rows] = torch.einsum("nji,njhw->nihw", linear.to(x), out[:, rows])
+        else:
+            out[:, row] *= mirror.view(-1, 1, 1).to(x)
     return out

@@ -178,21 +178,23 @@ class TorchClassifier:
 
     def _loss(self, network: nn.Module, x: Tensor, y: Tensor, weights: Tensor | None) -> Tensor:
         normalise, inner = network.children()
-        if not hasattr(inner, "loss"):
+        own = getattr(inner, "loss", None)
+        if own is None:
             smoothing = self.config.label_smoothing
             return F.cross_entropy(self._logits(network, x), y, weight=weights, label_smoothing=smoothing)
         x = x.contiguous(memory_format=torch.channels_last)
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.config.precision == "bf16"):
-            own: Tensor = inner.loss(normalise(x), y, weights)
-        return own.float()
+            loss: Tensor = own(normalise(x), y, weights)
+        return loss.float()
 
     def _settle(self, inputs: Tensor, labels: Tensor) -> None:
         assert self.network is not None
         normalise, inner = self.network.children()
-        if hasattr(inner, "settle"):
+        settle = getattr(inner, "settle", None)
+        if settle is not None:
             self.network.eval()
             with torch.no_grad():
-                inner.settle(normalise(inputs), labels)
+                settle(normalise(inputs), labels)
 
     def _logits(self, network: nn.Module, x: Tensor) -> Tensor:
         x = x.contiguous(memory_format=torch.channels_last)

@@ -1,15 +1,7 @@
-"""Questions that are asked of many clips at once, answered by a table.
-
-A study is a function (clips, spec, jobs, progress) -> rows and a line in ``STUDIES``; a row is a dict, and
-``render_study`` prints the rows of any study. A new column needs a line in ``COLUMNS`` where its name does not say how
-it is printed.
-"""
+"""How far each way of finding the apex lies from the coders' mark."""
 
 from __future__ import annotations
 
-import csv
-import io
-import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -17,44 +9,18 @@ from time import perf_counter
 from typing import Any
 
 import numpy as np
-from rich import box
-from rich.console import Console, JustifyMethod
-from rich.table import Table
-from rich.text import Text
 
 from dfrnet.datasets import synthetic
+from dfrnet.evaluation.studies.sheet import Row
 from dfrnet.features import APEX, FeatureSpec, clip_frames
 from dfrnet.parallel import in_parallel
-from dfrnet.types import Clip, Frames, Image, UserError, unknown_name
-
-Row = dict[str, Any]
-"""Column -> value: a word, a number, a pair (an interval), or sentences by clip id."""
+from dfrnet.types import Clip, Frames, Image, UserError
 
 Progress = Callable[[int, int], None] | None
 """Told (done, total) after every step."""
 
 DRAWN = ("default", "timed")
 """The difficulties of the synthetic set that the study of the apex looks at."""
-
-
-@dataclass(frozen=True)
-class Column:
-    """How one column is printed: its title, its decimals, and a sentence below the table."""
-
-    title: str
-    decimals: int = 0
-    note: str = ""
-
-
-COLUMNS: dict[str, Column] = {
-    "fps": Column("fps"),
-    "mae_frames": Column("MAE frames", 1, "MAE: mean absolute distance from the annotated apex."),
-    "mae_interval": Column("interval", 1, "interval: 95 % of 2000 bootstrap resamples of the subjects."),
-    "median_frames": Column("median frames", 1),
-    "mae_ms": Column("MAE ms", 1),
-    "ms_per_clip": Column("ms/clip", 1, "ms/clip: median time of the rule once the frames are in memory."),
-}
-
 
 Looks = dict[str, tuple[int, float] | str]
 """By rule: the position it chose and the seconds that took, or the sentence why it could not."""
@@ -92,7 +58,7 @@ def study_clips(difficulties: Sequence[str] = DRAWN, every: int = 4) -> list[Cli
     clips: list[Clip] = []
     for name in difficulties:
         drawn = synthetic.load(name, fps=200.0)[::every]
-        clips += drawn if name == "default" else [_renamed(clip, f"synthetic_{name}") for clip in drawn]
+        clips += drawn if name == "default" else [renamed(clip, f"synthetic_{name}") for clip in drawn]
     return clips
 
 
@@ -123,9 +89,6 @@ def apex_study(
         own = [(clip, looks) for clip, looks in zip(usable, found, strict=True) if clip.dataset == name]
         rows += [_apex_row(rule, name, [(clip, looks[rule]) for clip, looks in own]) for rule in rules]
     return rows
-
-
-STUDIES: dict[str, Callable[..., list[Row]]] = {"apex": apex_study}
 
 
 def _look(clip: Clip, spec: FeatureSpec, rules: Sequence[str]) -> Looks:
@@ -174,99 +137,7 @@ def _interval(values: Any, subjects: Sequence[str], resamples: int = 2000) -> tu
     return float(low), float(high)
 
 
-def _renamed(clip: Clip, dataset: str) -> Clip:
+def renamed(clip: Clip, dataset: str) -> Clip:
+    """The clip as one of another data set."""
     subject, clip_id = (f"{dataset}/{name.partition('/')[2]}" for name in (clip.subject, clip.id))
     return replace(clip, id=clip_id, subject=subject, dataset=dataset)
-
-
-def render_study(rows: Sequence[Row], format: str = "text", width: int = 100) -> str:  # noqa: A002
-    """The rows as ``text``, ``markdown``, ``csv`` or ``json`` (``{"rows": [...]}``), ending in a newline.
-
-    ``width`` is in characters and for text only; a table that needs more is wider rather than cut.
-    """
-    if format not in FORMATS:
-        raise unknown_name("format", format, FORMATS)
-    return FORMATS[format](rows, width)
-
-
-def _cell(name: str, value: object) -> str:
-    decimals = COLUMNS[name].decimals if name in COLUMNS else 0
-    if value is None:
-        return "-"
-    if isinstance(value, dict):
-        return str(len(value))
-    if isinstance(value, float):
-        return f"{value:.{decimals}f}"
-    if isinstance(value, tuple):
-        return f"[{', '.join(f'{part:.{decimals}f}' for part in value)}]"
-    return str(value)
-
-
-def _notes(rows: Sequence[Row]) -> list[str]:
-    """What a reader must know beside the numbers, one sentence each."""
-    lines = [COLUMNS[name].note for name in _names(rows) if name in COLUMNS and COLUMNS[name].note]
-    reasons = [reason for row in rows for reason in (row.get("failed") or {}).values()]
-    return lines + [f"failed: {reason}." for reason in dict.fromkeys(reasons)]
-
-
-def _names(rows: Sequence[Row]) -> list[str]:
-    return list(dict.fromkeys(name for row in rows for name in row))
-
-
-def _title(name: str) -> str:
-    return COLUMNS[name].title if name in COLUMNS else name
-
-
-def _is_word(rows: Sequence[Row], name: str) -> bool:
-    return any(isinstance(row.get(name), str) for row in rows)
-
-
-def _text(rows: Sequence[Row], width: int) -> str:
-    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
-    for name in _names(rows):
-        longest = max(len(text) for text in (_title(name), *(_cell(name, row.get(name)) for row in rows)))
-        justify: JustifyMethod = "left" if _is_word(rows, name) else "right"
-        table.add_column(_title(name), justify=justify, no_wrap=True, min_width=longest)
-    for before, row in zip([None, *rows], rows, strict=False):
-        if before is not None and before.get("data") != row.get("data"):
-            table.add_section()
-        # Text, not str: square brackets would be read as markup.
-        table.add_row(*(Text(_cell(name, row.get(name))) for name in _names(rows)))
-    out = io.StringIO()
-    needed = Console(width=10_000).measure(table).minimum
-    console = Console(file=out, width=max(width, needed), color_system=None, highlight=False)
-    console.print(table)
-    for note in _notes(rows):
-        console.print(Text(note))
-    return "\n".join(line.rstrip() for line in out.getvalue().splitlines()) + "\n"
-
-
-def _markdown(rows: Sequence[Row], width: int) -> str:  # noqa: ARG001
-    names = _names(rows)
-    lines = [[_title(name) for name in names], [":--" if _is_word(rows, name) else "--:" for name in names]]
-    lines += [[_cell(name, row.get(name)).replace("|", "\\|") for name in names] for row in rows]
-    table = "\n".join("| " + " | ".join(line) + " |" for line in lines)
-    return table + "\n\n" + "\n".join(f"- {note}" for note in _notes(rows)) + "\n"
-
-
-def _csv(rows: Sequence[Row], width: int) -> str:  # noqa: ARG001
-    out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(_names(rows))
-    for row in rows:
-        values = [row.get(name) for name in _names(rows)]
-        # An interval as its two ends, failures as the ids of the clips.
-        writer.writerow([" ".join(map(str, v)) if isinstance(v, tuple | dict) else v for v in values])
-    return out.getvalue()
-
-
-def _json(rows: Sequence[Row], width: int) -> str:  # noqa: ARG001
-    return json.dumps({"rows": list(rows)}, indent=2, ensure_ascii=False) + "\n"
-
-
-FORMATS: dict[str, Callable[[Sequence[Row], int], str]] = {
-    "text": _text,
-    "markdown": _markdown,
-    "csv": _csv,
-    "json": _json,
-}

@@ -1,0 +1,125 @@
+"""A finished study as files: each sheet in five formats, each picture, and one page of all studies."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from dfrnet.evaluation.page import escape, page, picture, section, table
+from dfrnet.evaluation.records import write_text
+from dfrnet.evaluation.studies.apex import apex_study
+from dfrnet.evaluation.studies.plan import Options, Study
+from dfrnet.evaluation.studies.runs import Material, Outcome, Tell, run_study
+from dfrnet.evaluation.studies.sheet import FORMATS, Sheet, cell, is_word, render_sheet, title
+from dfrnet.evaluation.studies.views import VIEWS
+from dfrnet.types import Clip, UserError
+
+SUFFIXES = {"text": "txt", "markdown": "md", "latex": "tex", "csv": "csv", "json": "json"}
+
+QUICK_NOTE = (
+    "A REHEARSAL (--quick): a few clips of a few subjects and two epochs. These numbers show that everything runs; "
+    "they say nothing about any method."
+)
+
+APEX = Study("apex", "section 3.1.1", "How far does each way of finding the apex lie from the coders' mark?", ())
+
+
+@dataclass(frozen=True)
+class Made:
+    """A study's question, its sheets, and its pictures by file name."""
+
+    study: Study
+    sheets: tuple[Sheet, ...]
+    pictures: Mapping[str, bytes]
+
+
+def make(
+    study: Study,
+    material: Material,
+    options: Options,
+    tell: Tell = lambda line: None,  # noqa: ARG005
+    progress: Callable[[int, int], None] | None = None,
+) -> Made:
+    """Run what is missing of a study and make its sheets and pictures."""
+    return finish(run_study(study, material, options, tell, progress), options)
+
+
+def finish(outcome: Outcome, options: Options) -> Made:
+    """The sheets and pictures of an outcome."""
+    sheets: list[Sheet] = []
+    pictures: dict[str, bytes] = {}
+    for name in outcome.study.shows:
+        view = VIEWS[name](outcome)
+        sheets += view.sheets
+        pictures |= view.pictures
+    if not sheets:
+        reasons = "; ".join(f"{label}: {why}" for label, why in outcome.left_out.items())
+        sheets = [Sheet(outcome.study.name, "No row could be run", (), (reasons or "No row was asked for.",))]
+    if options.quick:
+        sheets = [Sheet(s.name, s.title, s.rows, (QUICK_NOTE, *s.notes)) for s in sheets]
+    return Made(outcome.study, tuple(sheets), pictures)
+
+
+def make_apex(clips: Sequence[Clip], options: Options, progress: Callable[[int, int], None] | None = None) -> Made:
+    """The study of the apex rules as the others are."""
+    rows = tuple(apex_study(clips, jobs=options.jobs, progress=progress))
+    return Made(APEX, (Sheet("apex", "Apex rules against the annotation", rows),), {})
+
+
+def write_made(made: Made, out: Path) -> Path:
+    """Write ``out/NAME/SHEET.{txt,md,tex,csv,json}`` and the pictures, each whole or not at all; the folder."""
+    folder = out / made.study.name
+    for sheet in made.sheets:
+        for form in FORMATS:
+            write_text(folder / f"{sheet.name}.{SUFFIXES[form]}", render_sheet(sheet, form, 120))
+    for name, png in made.pictures.items():
+        _write_bytes(folder / name, png)
+    return folder
+
+
+def write_page(made: Sequence[Made], path: Path, about: Sequence[str], quick: bool) -> None:
+    """All studies on one page that opens offline; ``about`` is what was run, a sentence each."""
+    parts = ["<h1>Studies</h1>", *(f"<p>{escape(line)}</p>" for line in about)]
+    if quick:
+        parts.append(f'<p class="warn">{escape(QUICK_NOTE)}</p>')
+    listed = "".join(f'<li><a href="#{m.study.name}">{escape(_heading(m.study))}</a></li>' for m in made)
+    parts.append(f"<ul>{listed}</ul>")
+    parts += [f'<div id="{one.study.name}">{_study_part(one)}</div>' for one in made]
+    write_text(path, page("Studies", parts))
+
+
+def _heading(study: Study) -> str:
+    return f"{study.name} ({study.paper})"
+
+
+def _study_part(made: Made) -> str:
+    body = f"<p>{escape(made.study.question)}</p>"
+    for sheet in made.sheets:
+        body += section(sheet.title, _sheet_part(sheet), level=3)
+    body += "".join(picture(png, f"{made.study.name}, {name}") for name, png in made.pictures.items())
+    return section(_heading(made.study), body)
+
+
+def _sheet_part(sheet: Sheet) -> str:
+    names = sorted(sheet.columns, key=lambda name: not is_word(sheet, name)) if sheet.rows else []
+    words = sum(is_word(sheet, name) for name in names)
+    lines = [
+        ("leaky" if row.get("selection") == "leaky" else "", [cell(name, row.get(name)) for name in names])
+        for row in sheet.rows
+    ]
+    told = "".join(f"<li>{escape(note)}</li>" for note in sheet.told)
+    shown = table([title(name) for name in names], lines, words=words) if names else ""
+    return shown + (f'<ul class="notes">{told}</ul>' if told else "")
+
+
+def _write_bytes(path: Path, data: bytes) -> None:
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary.write_bytes(data)
+        temporary.replace(path)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        raise UserError(f"{path}: cannot be written ({error.strerror}); choose another --out") from None
