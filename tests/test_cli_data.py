@@ -185,6 +185,9 @@ def test_the_apex_study_prints_its_contract(call, three, monkeypatch):
     status, out, _ = call("study", "apex", "--data", f"casme2={three / 'casme2'}", "--format", "json", "--jobs", 1)
     assert status == 0
     rows = json.loads(out)["rows"]
+    assert {path.suffix for path in Path("runs/study/apex").iterdir()} == {
+        ".txt", ".md", ".tex", ".csv", ".json", ".html"
+    }  # fmt: skip
     assert {row["data"]: row["n"] for row in rows} == {"casme2": 8, "synthetic": 4, "synthetic_timed": 4}
     assert {"flow_prior", "dc_rois", "max_difference", "middle"} <= {row["method"] for row in rows}
     assert all({"method", "data", "n", "mae_frames", "median_frames", "mae_ms"} <= set(row) for row in rows)

@@ -52,6 +52,7 @@ def cluster(request):
     with pytest.MonkeyPatch.context() as environment:
         for variable in THREADS:
             environment.setenv(variable, "2")
+        environment.setenv("PYTHONPATH", str(Path(__file__).parent), prepend=os.pathsep)
         with cluster_of(request.param) as address:
             yield request.param, address
 
@@ -182,10 +183,8 @@ def test_killed_workers(name, tmp_path):
 
 
 def test_an_unknown_engine_is_answered_with_the_known_ones():
-    with (
-        pytest.raises(UserError, match=r"unknown engine 'rya'; did you mean 'ray'\? known: local, ray, dask"),
-        engine("rya"),
-    ):
+    sentence = r"unknown engine 'rya'; did you mean 'ray'\? known: local, ray, dask"
+    with pytest.raises(UserError, match=sentence), engine("rya"):
         pass
 
 

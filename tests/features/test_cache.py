@@ -27,7 +27,7 @@ from trees import child_environment
 SPEC = FeatureSpec(size=8, frame_size=16)
 OTHER = {
     "maps": ("u", "v"), "size": 9, "frame_size": 17, "flow": "farneback", "apex": "middle", "centre": "none",
-    "scale": "none", "align": "none", "stabilise": True,
+    "scale": "none", "align": "none", "stabilise": True, "tiles": "eyes_lips",
 }  # fmt: skip
 """Another value for each field of the spec; one that is missing here must be a name, and is varied below."""
 

@@ -1,6 +1,7 @@
 """Bi-WOOF's descriptor against loops over pixels and blocks, and what it must and must not see."""
 
 import math
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -29,8 +30,8 @@ def by_loops(maps):
     for part in np.array_split(np.arange(len(u)), 5):
         cuts.append(cuts[-1] + len(part))
     whole = []
-    for top, bottom in zip(cuts, cuts[1:], strict=False):
-        for left, right in zip(cuts, cuts[1:], strict=False):
+    for top, bottom in pairwise(cuts):
+        for left, right in pairwise(cuts):
             bins, weight = [0.0] * 8, 0.0
             for y in range(top, bottom):
                 for x in range(left, right):

@@ -15,6 +15,8 @@ QUICK = {
     "epochs": "2",
     "batch_size": "8",
     "widths": "4,6,8,10",
+    "width": "12",
+    "repeats": "1,1,1",
     "size": "28",
     "frame_size": "32",
     "filters": "8",

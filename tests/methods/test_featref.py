@@ -82,7 +82,7 @@ def test_a_proposal_tells_its_own_class_from_the_rest():
     network = FeatRef(2, 8, 3, SMALL)
     _, proposed = network.answers(torch.randn(4, 2, 8, 8))
     proposed[:, 1].sum().backward()
-    reached = {name for name, p in network.named_parameters() if p.grad is not None}
+    reached = {name for name, p in network.named_parameters() if p.grad is not None and bool(p.grad.any())}
     assert any(name.startswith("proposals.1.") for name in reached)
     assert not any(name.startswith(("proposals.0.", "proposals.2.", "fuse.")) for name in reached)
     assert any(name.startswith("streams.0.") for name in reached)
@@ -115,7 +115,7 @@ def test_the_loss_beside_a_slow_copy(seed, share, weighted):
 def test_it_learns():
     x, y, groups = separable(30, size=16, channels=2)
     new, truth, _ = separable(18, size=16, channels=2, seed=5)
-    changes = {"epochs": "20", "shared": "64", "specific": "32", "fused": "16", "batch_size": "8"}
+    changes = {"epochs": "10", "shared": "64", "specific": "32", "fused": "16", "batch_size": "8"}
     classifier = METHOD.build(METHOD.configured(changes=changes), FeatureSpec(maps=("u", "v"), size=16), 3, 0)
     classifier.fit(x, y, groups)
     assert (classifier.predict_proba(new).argmax(axis=1) == truth).mean() > 0.9

@@ -117,7 +117,7 @@ def test_the_recurrent_convolution_is_shared():
 def test_it_learns():
     x, y, groups = separable(30, size=16)
     new, truth, _ = separable(18, size=16, seed=5)
-    settings = METHOD.configured(changes={"epochs": "20", "learning_rate": "5e-3", "filters": "16"})
+    settings = METHOD.configured(changes={"epochs": "12", "learning_rate": "5e-3", "filters": "16"})
     classifier = METHOD.build(settings, FeatureSpec(size=16), 3, 0).fit(x, y, groups)
     assert (classifier.predict_proba(new).argmax(axis=1) == truth).mean() > 0.9
 

@@ -117,13 +117,18 @@ def table(
     """Print the scores of runs in one table, with intervals over subjects.
 
     Example: dfrnet table runs/svm runs/dfrnet --format latex
+
+    A folder of runs stands for all of them, as in dfrnet table results/*.
     """
-    from dfrnet.evaluation.records import load_run
+    from dfrnet.evaluation.records import find_runs, load_run
     from dfrnet.evaluation.report import write_report
     from dfrnet.evaluation.scores import score_rows, with_controls
     from dfrnet.evaluation.tables import render
 
-    loaded = [load_run(path) for path in runs]
+    paths, others = find_runs(runs)
+    if others:
+        typer.echo(f"note: no run in {', '.join(path.name for path in others)}; passed over", err=True)
+    loaded = [load_run(path) for path in paths]
     rows = score_rows(with_controls(loaded) if controls else loaded, selection or None)
     typer.echo(render(rows, format, width()), nl=False)
     for run in loaded:

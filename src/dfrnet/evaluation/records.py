@@ -191,6 +191,25 @@ def read_config(run: Path) -> dict[str, Any]:
     return config
 
 
+def find_runs(paths: Iterable[Path]) -> tuple[list[Path], list[Path]]:
+    """The run folders among ``paths`` and directly within them, and what holds none.
+
+    So that ``results/*`` may hold pages beside runs. A single path is taken as it is, whatever it holds.
+    """
+    given = list(paths)
+    if len(given) == 1 and not any(given[0].glob("*/run.json")):
+        return given, []
+    found: list[Path] = []
+    others: list[Path] = []
+    for path in given:
+        inner = [path] if (path / "run.json").exists() else sorted(one.parent for one in path.glob("*/run.json"))
+        found += inner
+        others += [] if inner else [path]
+    if not found:
+        raise UserError(f"{others[0]}: no run is there, nor in the others; name folders that hold a run.json")
+    return found, others
+
+
 def fold_path(run: Path, fold: str, seed: int) -> Path:
     """Where a finished fold lies: ``folds/casme2-sub01.seed0.json``."""
     return run / "folds" / f"{fold.replace('/', '-')}.seed{seed}.json"

@@ -48,6 +48,10 @@ IDENTITY = (
 """What must agree for a run to be gone on with; versions are recorded beside it."""
 
 
+class OtherRunError(UserError):
+    """The folder holds something else than the run that was asked for."""
+
+
 @dataclass(frozen=True)
 class Task:
     """One fold of one seed: all that a worker process needs besides the features."""
@@ -283,7 +287,7 @@ def _name_newcomers(out: Path, clips: Sequence[Clip], left_out: Mapping[str, str
 def _check_free(out: Path) -> None:
     """UserError unless ``out`` is new, empty or holds what a killed start of a run leaves."""
     if out.is_file() or (out.is_dir() and any(not _harmless(entry) for entry in out.iterdir())):
-        raise UserError(f"{out}: exists and is not the folder of a run; choose another --out, nothing was changed")
+        raise OtherRunError(f"{out}: exists and is not the folder of a run; choose another --out, nothing was changed")
 
 
 def _check_same(out: Path, config: dict[str, Any]) -> None:
@@ -328,7 +332,7 @@ def _compare_configs(out: Path, old: dict[str, Any], new: dict[str, Any]) -> Non
         else:
             differences.append(f"{key} was {before} and is now {now}")
     if differences:
-        raise UserError(
+        raise OtherRunError(
             f"{out}: holds a run of another configuration ({'; '.join(differences)}); "
             "choose another --out, nothing was changed"
         )

@@ -1,7 +1,7 @@
 """What stands after the fusion, by name (Table 5 of the paper). The only file that imports torchvision.
 
 All but the paper's own are torchvision's; they begin with the fused features instead of three colours and end in
-dropout and a linear layer. Their weights are random, nothing is downloaded. docs/backbones.md says what else is changed.
+dropout and a linear layer. Their weights are random and nothing is downloaded. docs/backbones.md says what is changed.
 """
 
 from __future__ import annotations
@@ -135,14 +135,14 @@ def torchvision_models() -> Any:
     declared without content. ModuleNotFoundError where torchvision is missing, UserError where that is not enough.
     """
     try:
-        return importlib.import_module("torchvision.models")
+        return importlib.import_module("torchvision").models
     except RuntimeError as error:
         if "torchvision::" not in str(error):
             raise _unfit(error) from None
     for name in ("nms", "qnms"):
         _DECLARED.define(f"{name}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")  # type: ignore[no-untyped-call]
     try:
-        return importlib.import_module("torchvision.models")
+        return importlib.import_module("torchvision").models
     except (RuntimeError, ImportError) as error:
         raise _unfit(error) from None
 

@@ -53,7 +53,7 @@ class FeatRef(nn.Module):
 
 
 class Proposal(nn.Module):
-    """What matters for one class: (N, shared) -> its own features (N, specific) and the logit of its presence (N, 1)."""
+    """What matters for one class: (N, shared) -> its features (N, specific) and the logit of its presence (N, 1)."""
 
     def __init__(self, shared: int, specific: int) -> None:
         super().__init__()

@@ -72,7 +72,7 @@ class Level(nn.Module):
         n, side, _, channels = x.shape
         part = side // self.blocks
         cut = x.view(n, self.blocks, part, self.blocks, part, channels).transpose(2, 3)
-        found = self.layers(cut.reshape(-1, part * part, channels) + self.position[:, None])
+        found: Tensor = self.layers(cut.reshape(-1, part * part, channels) + self.position[:, None])
         return found.view(n, self.blocks, self.blocks, part, part, channels).transpose(2, 3).reshape(x.shape)
 
 

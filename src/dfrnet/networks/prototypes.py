@@ -45,15 +45,15 @@ class Block(nn.Module):
     def __init__(self, inputs: int, outputs: int, pace: int = 1, stride: int = 1) -> None:
         super().__init__()
         self.f1, self.f2 = TimeConv(inputs, outputs, pace, stride), TimeConv(outputs, outputs)
-        self.pace = pace
-        self.shortcut: nn.Conv2d | None = None
+        self.pace, self.stride = pace, stride
+        self.shortcut: nn.Module = nn.Identity()
         if pace > 1 or stride > 1 or inputs != outputs:
-            self.shortcut = nn.Conv2d(inputs, outputs, 1, stride, bias=False)
+            self.shortcut = nn.Conv2d(inputs, outputs, 1, bias=False)
 
     def forward(self, x: Tensor) -> Tensor:
-        kept = x[:, :: self.pace]
-        if self.shortcut is not None:
-            kept = of_clips(self.shortcut(kept.flatten(0, 1)), len(x))
+        # Not a stride of the 1x1 convolution: with few channels its gradient on the CPU writes outside its memory.
+        kept = x[:, :: self.pace, :, :: self.stride, :: self.stride]
+        kept = of_clips(self.shortcut(kept.flatten(0, 1)), len(x))
         return torch.relu(kept + self.f2(torch.relu(self.f1(x))))
 
 

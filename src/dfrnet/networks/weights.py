@@ -47,35 +47,33 @@ def load_weights(
     """
     import torch
 
-    own = {
-        name: tensor for name, tensor in module.state_dict().items() if not any(name.startswith(one) for one in skip)
-    }
-    filled, left = [], {}
-    with _opened(path) as file, torch.no_grad():
+    own = {name: tensor for name, tensor in module.state_dict().items() if not name.startswith(tuple(skip))}
+    found, left = {}, {}
+    with _opened(path) as file:
         held = set(file.keys())
         for name, tensor in own.items():
             theirs = prefix + names(name)
-            if theirs not in held:
+            shape = tuple(file.get_slice(theirs).get_shape()) if theirs in held else None
+            if shape is None:
                 left[name] = "not in the file"
-                continue
-            shape = tuple(file.get_slice(theirs).get_shape())
-            if shape == tensor.shape:
-                tensor.copy_(file.get_tensor(theirs))
+            elif shape == tensor.shape:
+                found[name] = file.get_tensor(theirs)
             elif spread and shape[1:2] == (3,) and shape[:1] + shape[2:] == tensor.shape[:1] + tensor.shape[2:]:
-                tensor.copy_(file.get_tensor(theirs).mean(dim=1, keepdim=True) * (3 / tensor.shape[1]))
+                found[name] = file.get_tensor(theirs).mean(dim=1, keepdim=True) * (3 / tensor.shape[1])
             else:
                 left[name] = f"{list(shape)} in the file, {list(tensor.shape)} here"
-                continue
-            filled.append(name)
     # A counter of steps, which files often lack and which nothing here reads.
     left = {name: why for name, why in left.items() if not name.endswith("num_batches_tracked")}
-    if 2 * len(filled) < len(filled) + len(left):
+    if len(found) < len(left):
         raise UserError(
-            f"{path}: its weights are for another network: {len(filled)} of {len(filled) + len(left)} tensors fit; it "
+            f"{path}: its weights are for another network: {len(found)} of {len(found) + len(left)} tensors fit; it "
             f"holds {_first(sorted(held))}, and {_first([prefix + names(name) for name in left])} are wanted"
         )
-    log.info("%s: %d tensors taken, %d left as initialised: %s", path, len(filled), len(left), ", ".join(left))
-    return Loaded(tuple(filled), left)
+    with torch.no_grad():
+        for name, tensor in found.items():
+            own[name].copy_(tensor)
+    log.info("%s: %d tensors taken, %d left as initialised: %s", path, len(found), len(left), ", ".join(left))
+    return Loaded(tuple(found), left)
 
 
 def described(path: Path) -> str:

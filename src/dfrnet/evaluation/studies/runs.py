@@ -15,7 +15,7 @@ from dfrnet.datasets import Loaded, load, synthetic
 from dfrnet.datasets.labels import labelled
 from dfrnet.evaluation.cost import Cost, measure
 from dfrnet.evaluation.records import Run, read_json, write_json
-from dfrnet.evaluation.run import evaluate
+from dfrnet.evaluation.run import OtherRunError, evaluate
 from dfrnet.evaluation.studies.apex import renamed
 from dfrnet.evaluation.studies.paper import QUICK
 from dfrnet.evaluation.studies.plan import Entry, Options, Study
@@ -81,7 +81,8 @@ def run_study(
     """Run what is missing of the study's rows into ``options.out/runs``.
 
     A row that this data cannot give (no frames for its inputs, one data set where two are needed, an optional package
-    that is not there) is left out with its reason, never silently. UserError if ``only`` names no row.
+    that is not there) is left out with its reason, never silently. UserError if ``only`` names no row, or if a folder
+    of runs holds one of another configuration.
     """
     entries = _chosen(study, options)
     results, left_out = [], {}
@@ -91,6 +92,8 @@ def run_study(
         try:
             own = material.clips(study, entry.classes) if entry.classes else loaded
             results.append(_run_entry(entry, own, options, progress))
+        except OtherRunError:
+            raise
         except UserError as error:
             left_out[entry.label] = str(error)
         except ModuleNotFoundError as error:
