@@ -84,6 +84,11 @@ def refuse(number, bad, message):
     return number
 
 
+def die(_):
+    time.sleep(0.5)  # not while the worker is only starting, which Dask takes for the end of it
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
 def divide(number):
     return 1 / number
 
@@ -159,7 +164,7 @@ def test_no_number_of_jobs_is_every_core_of_the_cluster(here):
 
 
 @every_cluster
-def test_killed_workers(name, tmp_path):
+def test_killed_workers(name, tmp_path, monkeypatch):
     """One costs nothing but its item's time; an item that kills them all ends the work; nobody is left behind."""
     pytest.importorskip(PACKAGES[name])
     psutil = pytest.importorskip("psutil")
@@ -172,11 +177,12 @@ def test_killed_workers(name, tmp_path):
             os.kill(os.getpid(), signal.SIGKILL)
         return number
 
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parent), prepend=os.pathsep)
     with engine(name, jobs=1):  # the only worker: whatever it held is gone
         assert work(die_once, range(6)) == list(range(6))
         assert marker.exists()
         with pytest.raises(UserError, match=r"^\w+: the workers of one item died 4 times.*more memory"):
-            work(lambda _: os.kill(os.getpid(), signal.SIGKILL), [1])
+            work(die, [1])
     left = [process for process in set(psutil.Process().children(recursive=True)) - before if process.is_running()]
     # Python's own, one for all that this process ever starts
     assert [words for process in left if "resource_tracker" not in (words := " ".join(process.cmdline()))] == []
@@ -210,6 +216,17 @@ def test_a_cluster_that_does_not_answer_is_named(name, monkeypatch):
     monkeypatch.setenv("RAY_ADDRESS", "127.0.0.1:9")
     monkeypatch.setenv("DASK_SCHEDULER_ADDRESS", "tcp://127.0.0.1:9")
     with pytest.raises(UserError, match=r"no cluster answers at .*127.0.0.1:9.*_ADDRESS"), engine(name):
+        pass
+
+
+def test_dask_without_workers_does_not_wait_for_ever(monkeypatch):
+    pytest.importorskip("distributed")
+    monkeypatch.setattr("dfrnet.parallel.WAIT_SECONDS", 1)
+    with (
+        cluster_of("dask", n_workers=0) as address,
+        pytest.raises(UserError, match="had no worker for 1 s; start some with: dask worker"),
+        engine("dask", **address),
+    ):
         pass
 
 

@@ -20,7 +20,7 @@ import signal
 import threading
 import warnings
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import AbstractContextManager, contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from itertools import islice
@@ -35,7 +35,7 @@ IDLE_SECONDS = 10
 """How long a local worker waits for more: a killed command must not leave its workers behind for minutes."""
 
 WAIT_SECONDS = 60
-"""How long a Dask cluster may take to have its first worker: a batch system starts them when it pleases."""
+"""How long a Dask cluster may be without a worker: a batch system starts them when it pleases."""
 
 DEATHS = 3
 """How many workers may die at the same item before it counts as the item's fault; more memory is what it then needs."""
@@ -198,7 +198,7 @@ def _ray(jobs: int, address: str | None) -> Iterator[Work]:
         _start_ray(address, jobs)
     try:
         yield Cluster(
-            cores=lambda: int(ray.cluster_resources().get("CPU", 1)),
+            cores=lambda: max(1, int(ray.cluster_resources().get("CPU", 1))),
             share=ray.put,
             submit=task.remote,
             first=lambda handles: ray.wait(handles, num_returns=1, fetch_local=False)[0][0],
@@ -247,9 +247,14 @@ def _dask(jobs: int, address: str | None) -> Iterator[Work]:
             raise _died("dask", error) from error
 
     def first(handles: list[Any]) -> Any:
-        with suppress(distributed.CancelledError):  # one of them: its result says so
-            return next(iter(distributed.wait(handles, return_when="FIRST_COMPLETED").done))
-        return next(handle for handle in handles if handle.cancelled())
+        while True:
+            try:
+                return next(iter(distributed.wait(handles, WAIT_SECONDS, "FIRST_COMPLETED").done))
+            except distributed.CancelledError:  # its result says so
+                return next(handle for handle in handles if handle.cancelled())
+            except TimeoutError:
+                # A worker that dies while it starts is not always begun anew, and then all would wait for ever.
+                _wait_for_workers(client, "of this cluster")
 
     address = address or os.environ.get("DASK_SCHEDULER_ADDRESS")
     with _dask_client(address, jobs) as client:
@@ -276,15 +281,19 @@ def _dask_client(address: str | None, jobs: int) -> Iterator[Any]:
     except (OSError, ValueError) as error:
         raise _unreachable("dask", "DASK_SCHEDULER_ADDRESS", "dask scheduler", address, error) from error
     with client:
-        try:
-            client.wait_for_workers(1, timeout=WAIT_SECONDS)
-        except TimeoutError:
-            raise UserError(
-                f"dask: the scheduler at {address} had no worker for {WAIT_SECONDS} s; start some with: "
-                f"dask worker {address} --nthreads 1 --nworkers auto"
-            ) from None
+        _wait_for_workers(client, f"at {address}")
         _equal_workers(client)
         yield client
+
+
+def _wait_for_workers(client: Any, where: str) -> None:
+    try:
+        client.wait_for_workers(1, timeout=WAIT_SECONDS)
+    except TimeoutError:
+        raise UserError(
+            f"dask: the scheduler {where} had no worker for {WAIT_SECONDS} s; start some with: "
+            "dask worker ADDRESS --nthreads 1 --nworkers auto, or, where they died for want of memory, fewer"
+        ) from None
 
 
 def _equal_workers(client: Any) -> int:

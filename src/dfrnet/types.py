@@ -26,13 +26,18 @@ class UserError(Exception):
     """Something the user can mend: one sentence that names the file, row or clip, and the remedy."""
 
 
+MOST_NAMES = 60
+"""So many are listed: all settings of a method are, the hundred maps are not."""
+
+
 def unknown_name(kind: str, name: str, known: Iterable[str]) -> UserError:
     """The error for a name that is in no registry: it offers the closest one and lists the rest."""
     names = list(known)
     alike = {one.lower(): one for one in names}
     close = difflib.get_close_matches(name.lower(), alike, n=1)
     hint = f"did you mean {alike[close[0]]!r}? " if close else ""
-    return UserError(f"unknown {kind} {name!r}; {hint}known: {', '.join(names)}")
+    rest = f" and {len(names) - MOST_NAMES} more" if len(names) > MOST_NAMES + 1 else ""
+    return UserError(f"unknown {kind} {name!r}; {hint}known: {', '.join(names[: MOST_NAMES if rest else None])}{rest}")
 
 
 class Frames(Protocol):

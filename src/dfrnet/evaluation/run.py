@@ -244,7 +244,7 @@ def _config(
     seeds: Sequence[int],
     folds: int,
 ) -> dict[str, Any]:
-    stamps = ((c.id, c.label, c.onset, c.apex, c.offset, c.fps, c.cropped) for c in clips)
+    stamps = ((c.id, c.label, c.onset, c.apex, c.offset, c.fps, c.cropped, *c.action_units) for c in clips)
     listed = "\n".join("\t".join(map(str, stamp)) for stamp in sorted(stamps, key=lambda stamp: stamp[0]))
     return {
         "method": method.name,

@@ -86,6 +86,6 @@ METHOD = Method(
         "code; where no face is found, and on ready-made maps, they are the code's default ones, as for all clips of "
         "a data set whose faces MTCNN does not see at that size (likely most).",
         "A block has one token at 28x28 and patch 7, so queries and keys have no effect; their parameters are kept, "
-        "and their computation, a sixth of the whole, left out.",
+        "and their computation, a seventh of the whole, left out.",
     ),
 )

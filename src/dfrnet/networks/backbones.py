@@ -81,8 +81,10 @@ def mobilenet_v3_small(channels: int, classes: int, side: int, options: Options)
 
 def efficientnet_b0(channels: int, classes: int, side: int, options: Options) -> nn.Module:
     """EfficientNet-B0 (Tan and Le, ICML 2019); for small maps the first convolution has stride 1."""
-    network = torchvision_models().efficientnet_b0(num_classes=classes, dropout=options.dropout)
+    network = torchvision_models().efficientnet_b0()
     network.features[0][0] = _first(network.features[0][0], channels, **({"stride": 1} if side < SMALL else {}))
+    # torchvision draws its last layer as wide as 1 / sqrt(classes), which for few classes begins at a loss above 5.
+    network.classifier = _head(network.classifier[1].in_features, classes, options.dropout)
     return cast(nn.Module, network)
 
 

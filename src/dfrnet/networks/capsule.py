@@ -13,6 +13,9 @@ CHANNELS = 256
 PRIMARY, CLASS = 8, 16
 """Lengths of the vectors: of the primary capsules, 32 of them at each place, and of the one for each class."""
 
+TINY = 1e-20
+"""Under a root whose slope at 0 would be infinite."""
+
 INSIDE, OUTSIDE, ABSENT = 0.99, 0.01, 0.5
 """m+, m- and lambda of the margin loss, as in the authors' code (Sabour et al.: 0.9, 0.1 and 0.5)."""
 
@@ -20,7 +23,7 @@ INSIDE, OUTSIDE, ABSENT = 0.99, 0.01, 0.5
 def squash(s: Tensor) -> Tensor:
     """The same direction with length |s|^2 / (1 + |s|^2), below 1 (Sabour et al. 2017, eq. 1): (..., D) -> (..., D)."""
     square = s.square().sum(-1, keepdim=True)
-    return s * ((square + 1e-12).sqrt() / (1 + square))
+    return s * ((square + TINY).sqrt() / (1 + square))
 
 
 def route(votes: Tensor, iterations: int) -> Tensor:
@@ -106,7 +109,7 @@ class CapsuleNet(nn.Module):
 
     def lengths(self, x: Tensor) -> Tensor:
         """(N, 3, S, S) -> (N, classes), 0 to 1."""
-        return (self.capsules(x).square().sum(2) + 1e-12).sqrt()
+        return (self.capsules(x).square().sum(2) + TINY).sqrt()
 
     def forward(self, x: Tensor) -> Tensor:
         return self.lengths(x[:, :3]).log()
