@@ -73,8 +73,23 @@ def square(number):
     return number * number
 
 
-def late_first(position):
-    time.sleep(0.5 if position == 0 else 0)
+def wait_for(path):
+    until = time.monotonic() + 60
+    while not path.exists() and time.monotonic() < until:
+        time.sleep(0.02)
+    return path.exists()
+
+
+def after_the_next(position, folder):
+    """The first item is not done before the second."""
+    assert position or wait_for(folder / "1")
+    (folder / str(position)).touch()
+    return position
+
+
+def after_a_result(position, folder):
+    """The first item is not done before whoever asked has seen another's result."""
+    assert position or wait_for(folder / "seen")
     return position
 
 
@@ -107,9 +122,16 @@ def test_every_item_is_done_once(here, count, ordered):
     assert (done if ordered else sorted(done)) == [number * number for number in range(count)]
 
 
-def test_order_is_kept_where_asked_and_not_waited_for_where_not(here):
-    assert work(late_first, range(6)) == [0, 1, 2, 3, 4, 5]
-    assert work(late_first, range(6), ordered=False)[0] != 0
+def test_order_is_kept_where_asked(here, tmp_path):
+    assert work(partial(after_the_next, folder=tmp_path), range(6)) == [0, 1, 2, 3, 4, 5]
+
+
+def test_results_come_as_they_are_ready_where_not(here, tmp_path):
+    results = in_parallel(partial(after_a_result, folder=tmp_path), range(6), jobs=WORKERS, ordered=False)
+    first = next(results)
+    (tmp_path / "seen").touch()
+    assert first != 0
+    assert sorted([first, *results]) == [0, 1, 2, 3, 4, 5]
 
 
 def test_items_travel_as_they_are(here):

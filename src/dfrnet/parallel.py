@@ -218,10 +218,13 @@ def _start_ray(address: str | None, jobs: int) -> None:
     before = signal.getsignal(signal.SIGTERM)
     try:
         ray.init(address=address or "local", logging_level=logging.ERROR, **own)
-    except (ConnectionError, RuntimeError, ValueError) as error:
-        if not address:
-            raise
-        raise _unreachable("ray", "RAY_ADDRESS", "ray start --head", address, error) from error
+    except Exception as error:  # Ray raises a bare one where its own processes are not up within its 30 s
+        if address:
+            raise _unreachable("ray", "RAY_ADDRESS", "ray start --head", address, error) from error
+        reason = str(error).strip().partition("\n")[0].rstrip(".")
+        raise UserError(
+            f"ray: could not be started on this machine ({reason}); try again when it is less busy, or without --engine"
+        ) from error
     finally:
         if on_main:
             signal.signal(signal.SIGTERM, before)  # Ray puts its own there, and a command ends as it would without

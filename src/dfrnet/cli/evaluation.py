@@ -65,7 +65,7 @@ def evaluate(
         str,
         typer.Option(
             help="Which epoch counts: the last (fixed), one chosen on held-out training subjects (nested), or both "
-            "and, labelled LEAKY, the one best on the test subject (audit)."
+            "and, labelled LEAKY, the one best on the test subject (audit); leak: an audit without nested."
         ),
     ] = "fixed",
     seeds: Annotated[int, typer.Option(help="How many seeds.", min=1)] = 1,

@@ -49,7 +49,9 @@ def study(
     ] = None,
     seeds: Annotated[int, typer.Option(help="How many seeds.", min=1)] = 1,
     audit_seeds: Annotated[int | None, typer.Option(help="Audit only so many of them, the first.", min=1)] = None,
-    selection: Annotated[str, typer.Option(help="audit (three rows), fixed or nested.")] = "audit",
+    selection: Annotated[
+        str, typer.Option(help="audit (three rows), leak (no nested row), fixed or nested.")
+    ] = "audit",
     quick: Annotated[bool, typer.Option("--quick", help="A rehearsal: few subjects, two epochs.")] = False,
     only: Annotated[list[str], typer.Option(help="Only the rows of this method, or this row; repeat it.")] = [],  # noqa: B006
     change: Annotated[
@@ -65,7 +67,7 @@ def study(
 
     Example: dfrnet study comparison --data maps=../htnet --seeds 3 --out runs/maps
 
-    METHOD.seeds=N and METHOD.audit_seeds=N among --set give one method fewer seeds than the others. Writes each table
+    METHOD.seeds=N, METHOD.audit_seeds=N and METHOD.selection=... among --set are for one method alone. Writes each table
     in text, Markdown, LaTeX, CSV and JSON into OUT/NAME, its pictures and a page beside them.
     """
     from dfrnet.evaluation.studies import FORMATS, STUDIES, Options
@@ -115,6 +117,8 @@ def _apex_clips(data: list[str], errata: bool, quick: bool, study_clips: Any) ->
 
 def _split_changes(pairs: list[str]) -> tuple[dict[str, str], dict[str, dict[str, str]]]:
     """``--set`` for all methods, and for one by its name; UserError for a setting that no method has."""
+    from dfrnet.evaluation.run import SELECTION_MODES
+    from dfrnet.evaluation.studies.runs import OWN
     from dfrnet.methods import METHODS, flat
 
     changes: dict[str, str] = {}
@@ -122,7 +126,10 @@ def _split_changes(pairs: list[str]) -> tuple[dict[str, str], dict[str, dict[str
     for name, value in changes_of(pairs).items():
         method, dot, setting = name.partition(".")
         if dot:
-            if setting not in ("seeds", "audit_seeds"):
+            if setting == "selection":
+                if value not in SELECTION_MODES:
+                    raise unknown_name("selection", value, SELECTION_MODES)
+            elif setting not in OWN:
                 find_method(method).configured("", {setting: value})
             elif not value.isdecimal() or int(value) < 1:
                 raise UserError(f"--set {name}={value}: that is not a whole number above 0")

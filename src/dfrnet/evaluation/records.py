@@ -103,8 +103,8 @@ class Run:
         if self.kept:
             return tuple(name for name in SELECTIONS if name in self.kept)
         asked = str(self.config["selection"])
-        if asked == "audit" and any(record.epochs for record in self.folds):
-            return SELECTIONS
+        if asked in ("audit", "leak") and any(record.epochs for record in self.folds):
+            return SELECTIONS if asked == "audit" else ("fixed", "leaky")
         if asked == "leaky":  # no command writes this; whoever did may not have it told as a result
             return ("leaky",)
         # A classifier that is not trained in epochs has nothing to select.

@@ -36,8 +36,9 @@ from dfrnet.methods import METHODS, Method, flat
 from dfrnet.parallel import in_parallel
 from dfrnet.types import CLASSES, Array, Clip, Fold, LearnsActionUnits, TrainedInEpochs, UserError, unknown_name
 
-SELECTION_MODES = ("fixed", "nested", "audit")
-"""``fixed``: the last epoch; ``nested``: chosen on held-out training subjects; ``audit``: both, and the leaky one."""
+SELECTION_MODES = ("fixed", "nested", "audit", "leak")
+"""``fixed``: the last epoch; ``nested``: chosen on held-out training subjects; ``audit``: both, and the leaky one;
+``leak``: an audit without the nested row, at half the cost, for the costliest networks."""
 
 log = logging.getLogger(__name__)
 
@@ -115,7 +116,7 @@ def evaluate(
     folds = _checked(clips, classes, protocol, selection)
     config = _config(method, settings, spec, clips, data, classes, protocol, selection, seeds, len(folds))
     config |= {"archives": [], "errata": []} | dict(origin or {})
-    audited = list(seeds)[:audit_seeds] if selection == "audit" else list(seeds)
+    audited = list(seeds)[:audit_seeds] if selection in ("audit", "leak") else list(seeds)
     if audited != list(seeds):
         config["audited"] = audited
     config["left_out"] = {clip: without_roots(why, data) for clip, why in left_out.items()}
@@ -184,12 +185,12 @@ def run_fold(task: Task, x: Array, table: Sequence[dict[str, str]], units: Seque
     history: dict[str, list[float]] = {}
     chosen: int | None = None
     if isinstance(classifier, TrainedInEpochs):
-        if task.selection != "fixed":
+        if task.selection in ("nested", "audit"):
             chosen, history["held_out_loss"] = classifier.choose_epoch(x[train], y, groups)
         history["loss"] = []
         for epoch in classifier.epochs(x[train], y, groups):
             history["loss"].append(epoch.loss)
-            if task.selection == "audit":
+            if task.selection in ("audit", "leak"):
                 epochs.append(classifier.predict_proba(x[test]).tolist())
             if task.selection == "nested" and epoch.number == chosen:
                 break
@@ -245,7 +246,7 @@ def _config(
     folds: int,
 ) -> dict[str, Any]:
     stamps = ((c.id, c.label, c.onset, c.apex, c.offset, c.fps, c.cropped, *c.action_units) for c in clips)
-    listed = "\n".join("\t".join(map(str, stamp)) for stamp in sorted(stamps, key=lambda stamp: stamp[0]))
+    listed = "\n".join("\t".join(map(str, stamp)) for stamp in sorted(stamps, key=lambda stamp: str(stamp[0])))
     return {
         "method": method.name,
         "reference": method.reference,

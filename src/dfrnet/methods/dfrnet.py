@@ -166,4 +166,13 @@ METHOD = Method(
     build=build,
     network=network,
     presets={"paper": PAPER},
+    differences=(
+        "The training is not the printed one, which the preset paper has: rate, schedule, mixup and class weights were "
+        "chosen on held-out subjects of the public maps.",
+        "Input size, widths and stem are not in the paper's text: 128 pixels and the widths of ResNet-18.",
+        "The paper stops on a validation loss whose clips it does not name; here the last epoch counts, or one that is "
+        "chosen on training subjects.",
+        "The apex of SMIC is found by flow_prior, not by D&C-RoIs (apex=dc_rois).",
+        "Strain is the standard magnitude; the printed formula would be raised by a mere turn of the head.",
+    ),
 )

@@ -57,4 +57,8 @@ METHOD = Method(
     inputs=lambda settings: settings.features,
     build=build,
     network=network,
+    differences=(
+        "Maps are centred, scaled per clip and normalised over the training clips; the authors' code feeds 0..255.",
+        "On frames the flow is DIS, not TV-L1 (flow=tvl1).",
+    ),
 )

@@ -46,7 +46,7 @@ class Options:
     """How studies are run; each command line option has its counterpart.
 
     ``changes`` are settings for every method that has them, and ``own`` those of one method by its name, where
-    ``seeds`` and ``audit_seeds`` count among them. ``only`` limits the rows to these methods or labels.
+    ``seeds``, ``audit_seeds`` and ``selection`` count among them. ``only`` limits the rows to these methods or labels.
     """
 
     out: Path

@@ -29,6 +29,9 @@ QUICK_CLIPS, QUICK_SUBJECTS, QUICK_SUBJECTS_EACH = 8, 5, 3
 """Of a rehearsal: clips of each subject, subjects of a single data set, and of each of several."""
 
 
+OWN = ("seeds", "audit_seeds", "selection")
+"""Options that one method may have of its own."""
+
 DRAWN_SUBJECTS = 12
 """People in each of the drawn sets that stand for several data sets."""
 
@@ -117,11 +120,11 @@ def _run_entry(entry: Entry, loaded: Loaded, options: Options, progress: Callabl
     method = METHODS[entry.method]
     settings, spec = settled(entry, loaded.clips, options)
     own = options.own.get(entry.method, {})
-    seeds, audits = (own.get(name) or getattr(options, name) for name in ("seeds", "audit_seeds"))
+    seeds, audits, selection = (own.get(name) or getattr(options, name) for name in OWN)
     folder = options.out / "runs" / run_name(entry, method, settings, loaded.clips, options)
     run = evaluate(
         method, loaded.clips, folder, settings=settings, **loaded.record, protocol=entry.protocol,
-        selection=options.selection, seeds=range(int(seeds)), audit_seeds=int(audits) if audits else None,
+        selection=str(selection), seeds=range(int(seeds)), audit_seeds=int(audits) if audits else None,
         jobs=options.jobs, cache=options.cache, progress=progress,
     )  # fmt: skip
     cost = _cost(method, settings, spec, len(loaded.classes), folder / "cost.json", options.repeats)
@@ -154,7 +157,7 @@ def _changes(entry: Entry, method: Method, options: Options) -> dict[str, str]:
     known = flat(method.settings)
     quick = {**QUICK[""], **QUICK.get(method.name, {})} if options.quick else {}
     given = {name: value for name, value in {**quick, **options.changes}.items() if name in known}
-    own = {k: v for k, v in options.own.get(method.name, {}).items() if k not in ("seeds", "audit_seeds")}
+    own = {k: v for k, v in options.own.get(method.name, {}).items() if k not in OWN}
     return {**given, **own, **entry.changes}
 
 
