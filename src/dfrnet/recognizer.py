@@ -63,7 +63,8 @@ class Recognizer:
             "format": FORMAT,
             "dfrnet": __version__,
             "method": self.method,
-            "settings": flat(self.settings),
+            # What training started from is told in trained_on; the file holds all weights and needs no other.
+            "settings": {name: "" if name == "weights" else value for name, value in flat(self.settings).items()},
             "spec": dataclasses.asdict(self.spec),
             "classes": self.classes,
             "trained_on": self.trained_on,
@@ -133,6 +134,10 @@ def train(
         "errata": list((origin or {}).get("errata", [])),
         "left_out": sorted({*(origin or {}).get("left_out", {}), *found.left_out}),
     }
+    if flat(settings).get("weights"):
+        from dfrnet.networks.weights import described as described_weights
+
+        trained_on["weights"] = described_weights(Path(flat(settings)["weights"]))
     return Recognizer(method.name, settings, spec, classes, trained_on, classifier)
 
 

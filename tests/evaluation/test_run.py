@@ -464,3 +464,26 @@ def test_a_fold_file_is_whole_json_with_numbers_in_full(audited):
     raw = json.loads(path.read_text())
     assert set(raw) == {"fold", "seed", "clips", "probabilities", "epochs", "nested_epoch", "history", "seconds"}
     assert any(len(str(value)) > 12 for row in raw["probabilities"] for value in row)
+
+
+def test_weights_are_recorded_by_name_and_contents_not_by_place(tmp_path):
+    from safetensors.numpy import save_file
+
+    from dfrnet.evaluation.run import recorded
+
+    (tmp_path / "here").mkdir()
+    save_file({"a": np.zeros(3, np.float32)}, tmp_path / "here" / "w.safetensors")
+    settings = DFRNET.configured(changes={**CHANGES, "weights": str(tmp_path / "here" / "w.safetensors")})
+    said = recorded(settings)["weights"]
+    assert said.startswith("w.safetensors (sha256 ")
+    assert str(tmp_path) not in said
+    (tmp_path / "here").rename(tmp_path / "there")
+    moved = DFRNET.configured(changes={**CHANGES, "weights": str(tmp_path / "there" / "w.safetensors")})
+    assert recorded(moved)["weights"] == said
+
+
+def test_a_leak_is_an_audit_without_the_nested_row(audited, clips, tmp_path):
+    run = evaluate(DFRNET, clips, tmp_path / "leak", settings=SETTINGS, data=["maps=x"], selection="leak", seeds=(0,))
+    assert run.selections == ("fixed", "leaky")
+    for selection in run.selections:
+        assert run.predictions(selection) == [p for p in audited.predictions(selection) if p.seed == 0]

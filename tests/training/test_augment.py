@@ -74,6 +74,21 @@ def test_vectors_turn_with_their_picture(field, flip, rotate, seed):
         np.testing.assert_allclose(np.stack([u[inner], v[inner]]), expected, atol=2e-3)
 
 
+@pytest.mark.parametrize("names", [("u@1", "v@1", "u@2", "v@2"), ("u@2", "v@1", "v@2", "u@1")], ids="+".join)
+def test_the_flow_to_each_key_frame_turns_like_the_one_to_the_apex(names):
+    x = maps(6, channels=4)
+    out = run(x, names, **EVERYTHING)
+    for frame in "12":
+        rows = [names.index(f"u@{frame}"), names.index(f"v@{frame}")]
+        torch.testing.assert_close(out[:, rows], run(x[:, rows], ("u", "v"), **EVERYTHING))
+
+
+def test_a_key_frame_without_its_other_half_is_mirrored_only():
+    x = maps(8, channels=3)
+    out = run(x, ("u@3", "v@2", "strain"), flip=True)
+    torch.testing.assert_close(out, run(x, ("u", "apex", "strain"), flip=True))
+
+
 def test_a_rotation_keeps_the_length_of_motion():
     x = torch.zeros(8, 2, 9, 9)
     x[:, 0] = 2.0

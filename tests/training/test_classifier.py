@@ -297,3 +297,72 @@ def test_a_diverged_training_is_said_and_not_scored_as_the_first_class():
 def test_a_device_that_is_not_there_is_one_sentence(device):
     with pytest.raises(UserError, match=f"device={device}"):
         TorchClassifier(lambda: nn.Flatten(), ("u",), 3, TrainingConfig(device=device), 0)
+
+
+class Own(nn.Module):
+    """A network with a loss of its own, and a buffer that all training clips give."""
+
+    def __init__(self):
+        super().__init__()
+        self.line = nn.Linear(3, 3)
+        self.register_buffer("settled", torch.zeros(3))
+        self.register_buffer("index", torch.arange(200).reshape(10, 20))
+        self.seen = []
+
+    def forward(self, x):
+        return self.line(x.mean(dim=(2, 3)))
+
+    def loss(self, x, y, weight):
+        self.seen.append((x.shape, y.shape, weight, self.training))
+        return (self.line.weight**2).sum() + 0 * self(x).sum()
+
+    def settle(self, x, y):
+        assert not self.training
+        self.settled = torch.stack([x[y == k].mean(dim=(0, 2, 3))[0] for k in range(3)])
+
+
+def own(**changes):
+    x, y, groups = separable()
+    config = TrainingConfig(**{"epochs": 3, "batch_size": 8, "learning_rate": 1e-2, "flip": False, **changes})
+    return TorchClassifier(Own, ("u", "v", "strain"), 3, config, 0).fit(x, y, groups), x, y
+
+
+def test_a_network_may_bring_its_own_loss():
+    trained, _, _ = own(epochs=60, learning_rate=0.05, class_weights=True)
+    (_, inner) = trained.network.children()
+    assert float(inner.line.weight.detach().abs().max()) < 0.05  # that loss wants no weights at all
+    shape, labels, weight, training = inner.seen[0]
+    assert (tuple(shape), tuple(labels), training) == ((8, 3, 16, 16), (8, 3), True)
+    assert weight is not None
+
+
+@pytest.mark.parametrize("average", [0.0, 0.5])
+def test_a_network_may_settle_what_all_training_clips_give(average):
+    trained, x, y = own(average=average)
+    normalise, inner = trained.network.children()
+    with torch.no_grad():
+        seen = normalise(torch.from_numpy(x))
+    for k in range(3):
+        assert float(inner.settled[k]) == pytest.approx(float(seen[torch.from_numpy(y) == k, 0].mean()), abs=1e-5)
+
+
+def test_an_average_of_weights_leaves_indices_alone():
+    trained, _, _ = own(average=0.9, epochs=5)
+    (_, inner) = trained.network.children()
+    assert torch.equal(inner.index, torch.arange(200).reshape(10, 20))
+
+
+def test_plain_gradient_descent_is_what_it_says():
+    """One batch, one epoch, no momentum yet: the step is the rate times the gradient of that loss, 2 w."""
+    config = {"epochs": 1, "batch_size": 64, "optimiser": "sgd", "learning_rate": 0.1}
+    trained, _, _ = own(**config)
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        start = Own().line.weight.detach()
+    (_, inner) = trained.network.children()
+    torch.testing.assert_close(inner.line.weight.detach(), start - 0.1 * 2 * start)
+
+
+def test_steps_of_the_rate():
+    config = TrainingConfig(schedule="step", decay=0.5, decay_every=10)
+    assert [_rate(progress, config) for progress in (0, 9.9, 10, 19.9, 20)] == [1, 1, 0.5, 0.5, 0.25]

@@ -67,8 +67,8 @@ def study(
 
     Example: dfrnet study comparison --data maps=../htnet --seeds 3 --out runs/maps
 
-    METHOD.seeds=N, METHOD.audit_seeds=N and METHOD.selection=... among --set are for one method alone. Writes each table
-    in text, Markdown, LaTeX, CSV and JSON into OUT/NAME, its pictures and a page beside them.
+    METHOD.seeds=N, METHOD.audit_seeds=N and METHOD.selection=... among --set are for one method alone. Writes each
+    table in text, Markdown, LaTeX, CSV and JSON into OUT/NAME, its pictures and a page beside them.
     """
     from dfrnet.evaluation.studies import FORMATS, STUDIES, Options
     from dfrnet.parallel import engine as on_engine

@@ -260,10 +260,20 @@ def _config(
         "folds": folds,
         "clips_sha256": hashlib.sha256(listed.encode()).hexdigest(),
         "features": _plain(dataclasses.asdict(spec)),
-        "settings": _plain(flat(settings)),
+        "settings": recorded(settings),
         "versions": _versions(),
         "git_commit": _git_commit(),
     }
+
+
+def recorded(settings: Any) -> dict[str, Any]:
+    """The settings as a record keeps them: of a file of weights its name and contents count, not where it lies."""
+    values = flat(settings)
+    if values.get("weights"):
+        from dfrnet.networks.weights import described as described_weights
+
+        values["weights"] = described_weights(Path(values["weights"]))
+    return _plain(values)
 
 
 def _plain(values: dict[str, Any]) -> dict[str, Any]:

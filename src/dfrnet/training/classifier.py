@@ -138,8 +138,7 @@ class TorchClassifier:
         if not self.config.average:
             self.network = network
             return network, None
-        decay = get_ema_multi_avg_fn(self.config.average)  # type: ignore[no-untyped-call]
-        average = AveragedModel(network, multi_avg_fn=decay, use_buffers=True)
+        average = AveragedModel(network, multi_avg_fn=_following(self.config.average), use_buffers=True)
         self.network = average.module
         return network, average
 
@@ -215,6 +214,20 @@ def _device(name: str) -> torch.device:
             f"device={name}: this torch sees no such CUDA device; leave the setting out to train on the CPU"
         )
     return device
+
+
+def _following(decay: float) -> Callable[..., None]:
+    """The running average of numbers; an index or a count has no mean and is copied."""
+    mean = get_ema_multi_avg_fn(decay)  # type: ignore[no-untyped-call]
+
+    def follow(averaged: Any, now: Any, steps: Any) -> None:
+        if averaged[0].is_floating_point():
+            mean(averaged, now, steps)
+        else:
+            for mine, current in zip(averaged, now, strict=True):
+                mine.copy_(current)
+
+    return follow
 
 
 def _optimiser(network: nn.Module, config: TrainingConfig) -> torch.optim.Optimizer:

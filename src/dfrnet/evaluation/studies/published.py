@@ -1,8 +1,8 @@
 """Scores that others printed for the 442 clips of MEGC2019, each with its source.
 
 Only figures that were read in a paper, in released code or in a table are here, none from memory, and none of DFR-Net:
-its tables are pictures and were not available. FGRL-AUF's figures were met only second hand and are not printed. The papers ran their own features and often chose the epoch on the test
-subject, so these stand beside our rows, never among them.
+its tables are pictures and were not available. FGRL-AUF's were met only second hand and are not printed. The papers ran
+their own features and often chose the epoch on the test subject, so these stand beside our rows, never among them.
 """
 
 from __future__ import annotations
