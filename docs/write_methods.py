@@ -26,7 +26,10 @@ def row(method: Method) -> str:
     known = flat(method.settings)
     size = "-"
     if method.network is not None:
-        network = method.network(method.settings, spec, 3)
+        import torch
+
+        with torch.device("meta"):  # counted, not filled
+            network = method.network(method.settings, spec, 3)
         size = f"{sum(p.numel() for p in network.parameters()):,}"
     trained = "-"
     if "epochs" in known:
