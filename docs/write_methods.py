@@ -6,10 +6,11 @@ from dfrnet.methods import METHODS, Method, flat
 
 OPENING = """# Methods
 
-One file each in [src/dfrnet/methods](../src/dfrnet/methods), written from the papers and from what public code does; no code
-was taken over. The defaults are the published settings as far as they are known; `--set NAME=VALUE` changes any. No
+One file each in [src/dfrnet/methods](../src/dfrnet/methods), written from the papers and from what public code does; no
+code was taken over. The defaults are the published settings as far as they are known; `--set NAME=VALUE` changes any. No
 pre-trained weights are shipped or fetched: training starts at random, unless `--set weights=FILE` names ImageNet's in
-safetensors form (capsulenet, dfrnet's [backbones](backbones.md)). A weight file is known in records by its name and hash.
+safetensors form (capsulenet, dfrnet's [backbones](backbones.md)). A weight file is known in records by name and
+hash.
 
 Written by `python docs/write_methods.py`.
 
@@ -33,7 +34,8 @@ def row(method: Method) -> str:
         size = f"{sum(p.numel() for p in network.parameters()):,}"
     trained = "-"
     if "epochs" in known:
-        trained = f"{known['epochs']} epochs, {known['optimiser']} {known['learning_rate']:g}, batch {known['batch_size']}"
+        optimiser = f"{known['optimiser']} {known['learning_rate']:g}"
+        trained = f"{known['epochs']} epochs, {optimiser}, batch {known['batch_size']}"
     return f"| `{method.name}` | {method.reference} | {looks} | {size} | {trained} |"
 
 
