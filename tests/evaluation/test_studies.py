@@ -195,9 +195,7 @@ def test_stars_come_from_corrected_paired_tests(depth, options):
     others = [r for r in depth.results if r.run is not reference]
     raw = []
     for result in others:
-        _, a, b = paired_confusions(
-            reference.predictions("fixed"), result.run.predictions("fixed"), reference.classes
-        )
+        _, a, b = paired_confusions(reference.predictions("fixed"), result.run.predictions("fixed"), reference.classes)
         raw.append(permutation_p(a, b, COMPARED["uf1"][0]))
     for result, p in zip(others, holm(raw), strict=True):
         row = next(r for r in sheet.rows if (r["row"], r["selection"]) == (result.entry.label, "fixed"))

@@ -92,6 +92,7 @@ def test_every_centre_takes_one_map_or_two(centre):
     if centre == "mean":
         np.testing.assert_allclose(both.mean(axis=(1, 2)), 0, atol=1e-4)
 
+
 MOTION = ("u", "v", "strain", "difference")
 """The maps that are scaled clip by clip and need no more than onset and apex."""
 
