@@ -177,7 +177,10 @@ def _local(jobs: int, address: str | None) -> Iterator[Work]:
 def _ray(jobs: int, address: str | None) -> Iterator[Work]:
     os.environ["RAY_USAGE_STATS_ENABLED"] = "0"  # nothing is reported to anybody; read when Ray is imported
     address = address or os.environ.get("RAY_ADDRESS")
-    if not address:
+    if address:
+        # An attempt to reach a cluster takes 40 s, and Ray makes twenty before it says that none answers.
+        os.environ.setdefault("RAY_NUM_REDIS_GET_RETRIES", "1")
+    else:
         # Ray's own switch for a node that no other may join: it then listens on the loopback alone.
         os.environ.setdefault("RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", "0")
     import ray
