@@ -8,8 +8,8 @@ OPENING = """# Methods
 
 One file each in [src/dfrnet/methods](../src/dfrnet/methods), written from the papers and from what public code does; no
 code was taken over. The defaults are the published settings as far as they are known; `--set NAME=VALUE` changes any.
-No pre-trained weights are shipped or fetched: training starts at random, unless `--set weights=FILE` names ImageNet's in
-safetensors form (capsulenet, dfrnet's [backbones](backbones.md)). A weight file is known in records by name and
+No pre-trained weights are shipped or fetched: training starts at random, unless `--set weights=FILE` names ImageNet's
+in safetensors form (capsulenet, dfrnet's [backbones](backbones.md)). A weight file is known in records by name and
 hash.
 
 Written by `python docs/write_methods.py`.

@@ -39,7 +39,7 @@ def cluster_of(name, **how):
         from distributed import LocalCluster
 
         how = {"n_workers": WORKERS, "threads_per_worker": 1} | how
-        with LocalCluster(host="127.0.0.1", dashboard_address=None, **how) as cluster:
+        with LocalCluster(host="127.0.0.1", protocol="tcp", dashboard_address=None, **how) as cluster:
             yield {"address": cluster.scheduler_address}
     else:
         yield {}
