@@ -17,7 +17,7 @@ from dfrnet.methods import METHODS
 from trees import tree_state, write_maps, write_png
 
 COMMANDS = [
-    command.callback.__name__
+    command.name or command.callback.__name__
     for group in cli.app.registered_groups
     for command in group.typer_instance.registered_commands
 ]

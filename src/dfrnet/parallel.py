@@ -222,6 +222,11 @@ def _start_ray(address: str | None, jobs: int) -> None:
     try:
         ray.init(address=address or "local", logging_level=logging.ERROR, **own)
     except Exception as error:  # Ray raises a bare one where its own processes are not up within its 30 s
+        if "InvalidAuthToken" in str(error.__cause__):
+            raise UserError(
+                f"ray: the cluster at {address} wants its token; copy ~/.ray/auth_token from the machine that began it "
+                "and set RAY_AUTH_MODE=token"
+            ) from error
         if address:
             raise _unreachable("ray", "RAY_ADDRESS", "ray start --head", address, error) from error
         reason = str(error).strip().partition("\n")[0].rstrip(".")
@@ -275,8 +280,8 @@ def _dask_client(address: str | None, jobs: int) -> Iterator[Any]:
     if not address:
         with (
             distributed.LocalCluster(
-                n_workers=jobs or _cores(), threads_per_worker=1, host="127.0.0.1", dashboard_address=None,
-                memory_limit=0, silence_logs=logging.CRITICAL,
+                n_workers=jobs or _cores(), threads_per_worker=1, host="127.0.0.1", memory_limit=0,
+                dashboard_address="127.0.0.1:0", scheduler_kwargs={"dashboard": False}, silence_logs=logging.CRITICAL,
             ) as cluster,
             distributed.Client(cluster) as client,
         ):  # fmt: skip

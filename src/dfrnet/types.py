@@ -30,6 +30,10 @@ MOST_NAMES = 60
 """So many are listed: all settings of a method are, the hundred maps are not."""
 
 
+class BrokenError(UserError):
+    """Something outside is amiss (a disk, a cluster, a damaged file), which the next attempt would meet too."""
+
+
 def unknown_name(kind: str, name: str, known: Iterable[str]) -> UserError:
     """The error for a name that is in no registry: it offers the closest one and lists the rest."""
     names = list(known)

@@ -121,7 +121,7 @@ def test_it_learns():
     assert (classifier.predict_proba(new).argmax(axis=1) == truth).mean() > 0.9
 
 
-@pytest.mark.parametrize("change", ["shared=0", "specific=-1", "fused=0", "proposal_weight=-1", "label_smoothing=0.1"])
+@pytest.mark.parametrize("change", ["shared=0", "specific=-1", "fused=0", "proposal_weight=-1"])
 def test_a_wrong_setting_is_a_sentence(change):
     with pytest.raises(UserError, match=change):
         METHOD.configured(changes=dict([change.split("=")]))

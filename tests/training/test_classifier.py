@@ -366,3 +366,8 @@ def test_plain_gradient_descent_is_what_it_says():
 def test_steps_of_the_rate():
     config = TrainingConfig(schedule="step", decay=0.5, decay_every=10)
     assert [_rate(progress, config) for progress in (0, 9.9, 10, 19.9, 20)] == [1, 1, 0.5, 0.5, 0.25]
+
+
+def test_smoothing_is_refused_where_the_loss_is_the_networks_own():
+    with pytest.raises(UserError, match="label_smoothing is for cross entropy"):
+        own(label_smoothing=0.1)

@@ -95,7 +95,8 @@ def evaluate(
     loaded = load(data, classes, errata)
     folder = Path("runs") / method if out is None else out
     same = {**loaded.record, "protocol": protocol, "jobs": cores(jobs), "cache": cache}
-    with on_engine(engine, jobs=cores(jobs)), progress_bars("clips", "folds") as (extracting, progress):
+    processes = cores(jobs) if engine == "local" else jobs
+    with on_engine(engine, jobs=processes), progress_bars("clips", "folds") as (extracting, progress):
         run = run_evaluation(
             chosen, loaded.clips, folder, settings=settings, selection=selection, seeds=range(seed, seed + seeds),
             audit_seeds=audit_seeds, extracting=extracting, progress=progress, **same,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -52,7 +53,7 @@ def study(
     selection: Annotated[
         str, typer.Option(help="audit (three rows), leak (no nested row), fixed or nested.")
     ] = "audit",
-    quick: Annotated[bool, typer.Option("--quick", help="A rehearsal: few subjects, two epochs.")] = False,
+    quick: Annotated[bool, typer.Option("--quick", help="A rehearsal: few subjects, three epochs.")] = False,
     only: Annotated[list[str], typer.Option(help="Only the rows of this method, or this row; repeat it.")] = [],  # noqa: B006
     change: Annotated[
         list[str], typer.Option("--set", metavar="[METHOD.]NAME=VALUE", help="A setting of all methods, or of one.")
@@ -81,18 +82,21 @@ def study(
         raise UserError(
             f"no data given; add --data NAME=ROOT, for example: dfrnet study {name} --data synthetic --quick"
         )
+    _check_words(selection, only)
     changes, own = _split_changes(change)
     options = Options(
         out or Path("runs/study-quick" if quick else "runs/study"), seeds, audit_seeds, selection, cores(jobs), quick,
         cache=cache, changes=changes, own=own, only=tuple(only),
     )  # fmt: skip
-    with on_engine(engine, jobs=cores(jobs)):
+    with on_engine(engine, jobs=cores(jobs) if engine == "local" else jobs):
         made = _made([*STUDIES, "apex"] if name == ALL else [name], data, options, errata)
     _write(made, data, options, format, named=name)
+    if not any(sheet.rows for one in made for sheet in one.sheets):
+        raise typer.Exit(1)
 
 
 def _made(names: Sequence[str], data: list[str], options: Options, errata: bool) -> list[Made]:
-    from dfrnet.evaluation.studies import STUDIES, Material, make, make_apex, study_clips
+    from dfrnet.evaluation.studies import STUDIES, Material, make, make_apex, study_clips, write_made
 
     material = Material(tuple(data), errata, options.quick)
     made = []
@@ -101,7 +105,9 @@ def _made(names: Sequence[str], data: list[str], options: Options, errata: bool)
             if name == "apex":
                 made.append(make_apex(_apex_clips(data, errata, options.quick, study_clips), options, clips_bar))
             else:
-                made.append(make(STUDIES[name], material, options, lambda line: typer.echo(line, err=True), folds_bar))
+                tell = partial(typer.echo, err=True)
+                made.append(make(STUDIES[name], material, options, tell, folds_bar, clips_bar))
+            typer.echo(f"{name}: {write_made(made[-1], options.out)}", err=True)
     return made
 
 
@@ -135,24 +141,47 @@ def _split_changes(pairs: list[str]) -> tuple[dict[str, str], dict[str, dict[str
                 raise UserError(f"--set {name}={value}: that is not a whole number above 0")
             own.setdefault(find_method(method).name, {})[setting] = value
         else:
-            known = dict.fromkeys(setting for one in METHODS.values() for setting in flat(one.settings))
-            if name not in known:
+            owners = [one for one in METHODS.values() if name in flat(one.settings)]
+            if not owners:
+                known = dict.fromkeys(setting for one in METHODS.values() for setting in flat(one.settings))
                 raise unknown_name("setting of any method", name, known)
+            _check_taken(owners, name, value)
             changes[name] = value
     return changes, own
 
 
+def _check_taken(owners: Sequence[Any], name: str, value: str) -> None:
+    """UserError unless some method takes the value."""
+    refusals = []
+    for one in owners:
+        try:
+            one.configured("", {name: value})
+        except UserError as error:
+            refusals.append(error)
+    if len(refusals) == len(owners):
+        raise refusals[0]
+
+
+def _check_words(selection: str, only: Sequence[str]) -> None:
+    from dfrnet.evaluation.run import SELECTION_MODES
+    from dfrnet.evaluation.studies import STUDIES
+    from dfrnet.methods import METHODS
+
+    if selection not in SELECTION_MODES:
+        raise unknown_name("selection", selection, SELECTION_MODES)
+    known = dict.fromkeys([*METHODS, *(entry.label for study in STUDIES.values() for entry in study.entries)])
+    for name in only:
+        if name not in known:
+            raise unknown_name("row", name, known)
+
+
 def _write(made: Sequence[Made], data: list[str], options: Options, format: str, named: str) -> None:  # noqa: A002
     from dfrnet.datasets import described
-    from dfrnet.evaluation.studies import render_sheet, write_made, write_page
+    from dfrnet.evaluation.studies import render_sheet, write_page
 
-    for one in made:
-        folder = write_made(one, options.out)
-        if named != ALL:
-            for sheet in one.sheets:
-                typer.echo(render_sheet(sheet, format, width()), nl=False)
-        typer.echo(f"{one.study.name}: {folder}", err=True)
-    about = [f"Data: {', '.join(described(source) for source in data) or 'drawn faces'}; {options.seeds} seeds."]
+    for sheet in made[0].sheets if named != ALL else ():
+        typer.echo(render_sheet(sheet, format, width()), nl=False)
+    about = [f"Data: {', '.join(described(source) for source in data) or 'drawn faces'}; seeds: {options.seeds}."]
     page = options.out / (made[0].study.name if named != ALL else "") / "report.html"
     write_page(made, page, about, options.quick)
     typer.echo(f"page: {page}", err=True)

@@ -149,6 +149,25 @@ def cost_figure(points: Sequence[tuple[str, float, float, int | None]]) -> bytes
     return _png(figure)
 
 
+def dot_figure(
+    points: Sequence[tuple[str, float, tuple[float, float] | None]], title: str, xlabel: str, zero: bool = False
+) -> bytes:
+    """A dot for each label with its interval, from top to bottom; ``zero`` draws the line of no difference."""
+    figure, axes = _figure(8, 1.3 + 0.3 * len(points))
+    for place, (_, value, interval) in enumerate(reversed(points)):
+        if interval is not None:
+            axes.plot(interval, [place, place], color=BLUE, linewidth=2)
+        axes.plot(value, place, "o", color=BLUE, markersize=6)
+    if zero:
+        axes.axvline(0, color=GREY, linewidth=1, linestyle=":")
+    axes.set_yticks(range(len(points)), [label for label, *_ in reversed(points)])
+    axes.set_ylim(-0.6, len(points) - 0.4)
+    axes.set(xlabel=xlabel, title=title)
+    axes.grid(axis="x", color="#dddddd", linewidth=0.8)
+    axes.set_axisbelow(True)
+    return _png(figure)
+
+
 def _padded(curves: Sequence[Sequence[float]]) -> Counts:
     """The curves as one float64 (folds, epochs), short ones filled with NaN."""
     curves = [curve for curve in curves if len(curve)]

@@ -28,6 +28,10 @@ h2{break-after:avoid}figure,tr{break-inside:avoid}.scroll{overflow:visible}table
 """
 
 
+LONG = 60
+"""A cell of more characters is broken into lines."""
+
+
 def page(title: str, parts: Sequence[str]) -> str:
     """A whole HTML document; ``title`` is text, ``parts`` are HTML."""
     return (
@@ -67,7 +71,7 @@ def table(titles: Sequence[str], lines: Iterable[tuple[str, Sequence[object]]], 
     body = "\n".join(
         f'<tr class="{css}">'
         + "".join(
-            f'<td class="{kind}{" method" if title == "method" else ""}">{escape(cell)}</td>'
+            f'<td class="{kind}{" method" if title == "method" or len(str(cell)) > LONG else ""}">{escape(cell)}</td>'
             for cell, kind, title in zip(cells, kinds, titles, strict=True)
         )
         + "</tr>"

@@ -27,7 +27,7 @@ from typing import Any
 
 import numpy as np
 
-from dfrnet.types import Prediction, UserError
+from dfrnet.types import BrokenError, Prediction, UserError
 
 CONTROLS = ("constant", "svm_flow")
 """Methods that every result should beat; an evaluation leaves their runs in ``RUN/controls/``."""
@@ -95,7 +95,9 @@ class Run:
     @property
     def in_epochs(self) -> bool:
         """Whether the method is trained in epochs, so that there is something to choose."""
-        return len(self.kept) > 1 or any(record.history.get("loss") for record in self.folds)
+        if self.kept:
+            return len(self.kept) > 1 or "epochs" in self.config.get("settings", {})
+        return any(record.history.get("loss") for record in self.folds)
 
     @property
     def selections(self) -> tuple[str, ...]:
@@ -159,7 +161,7 @@ def write_text(path: Path, text: str) -> None:
         temporary.replace(path)
     except OSError as error:
         temporary.unlink(missing_ok=True)
-        raise UserError(
+        raise BrokenError(
             f"{path}: cannot be written ({error.strerror}); free some space or choose another --out"
         ) from None
 
@@ -178,7 +180,7 @@ def read_json(path: Path) -> Any:
         raise UserError(f"{path}: {problem}; is this the folder of a run?") from None
     except ValueError as error:
         remedy = "restore it, or choose another --out" if path.name == "run.json" else "delete it and run again"
-        raise UserError(f"{path}: damaged ({error}); {remedy}") from None
+        raise BrokenError(f"{path}: damaged ({error}); {remedy}") from None
 
 
 def read_config(run: Path) -> dict[str, Any]:
@@ -230,7 +232,7 @@ def read_fold(path: Path) -> FoldRecord:
             seconds=raw["seconds"],
         )
     except (KeyError, TypeError) as error:
-        raise UserError(f"{path}: not a fold of this version ({error}); delete it and run again") from None
+        raise BrokenError(f"{path}: not a fold of this version ({error}); delete it and run again") from None
 
 
 PREDICTIONS = "predictions.csv"
@@ -253,9 +255,14 @@ def _read_kept(path: Path, config: Mapping[str, Any]) -> Run:
     """A run of which only ``run.json`` and ``predictions.csv`` were kept."""
     kept: dict[str, list[Prediction]] = {}
     rows: Iterable[Mapping[str, str]] = csv.DictReader(io.StringIO((path / PREDICTIONS).read_text(encoding="utf-8")))
+    seen: set[tuple[str, ...]] = set()
     try:
         for row in rows:
             chances = tuple(float(row[f"p_{name}"]) for name in config["classes"])
+            which = (row["selection"], row["seed"], row["clip"])
+            if which in seen or not {row["truth"], row["prediction"]} <= set(config["classes"]):
+                raise ValueError(f"clip {row['clip']} stands twice or has an unknown class")
+            seen.add(which)
             kept.setdefault(row["selection"], []).append(
                 Prediction(
                     config["method"], int(row["seed"]), row["fold"], row["clip"], row["dataset"], row["subject"],
@@ -298,6 +305,6 @@ def load_run(path: Path) -> Run:
     seen: set[tuple[int, str]] = set()
     for one in folds:
         if (one.seed, one.fold) in seen:
-            raise UserError(f"{path}: two files hold fold {one.fold} of seed {one.seed}; remove the copy")
+            raise BrokenError(f"{path}: two files hold fold {one.fold} of seed {one.seed}; remove the copy")
         seen.add((one.seed, one.fold))
     return Run(path, config, tuple(sorted(folds, key=lambda record: (record.seed, record.fold))))

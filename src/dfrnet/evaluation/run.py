@@ -138,8 +138,11 @@ def evaluate(
             raise UserError(f"{out}: a clip of this run cannot be used any more: {why}")
         _create_folder(out, config)
         units = [unit_numbers(clip) for clip in clips]
-        work = partial(_run_and_store, x=extracted.x, table=clip_table(clips), units=units, out=out)
-        for done, _ in enumerate(in_parallel(work, tasks, jobs=jobs, ordered=False), start=total - len(tasks) + 1):
+        work = partial(run_fold, x=extracted.x, table=clip_table(clips), units=units)
+        finished = in_parallel(work, tasks, jobs=jobs, ordered=False)
+        # Written here, not by the workers: those may be machines that do not see this folder.
+        for done, record in enumerate(finished, start=total - len(tasks) + 1):
+            write_json(fold_path(out, record["fold"], record["seed"]), record)
             if progress:
                 progress(done, total)
     run = load_run(out)
@@ -356,12 +359,6 @@ def _finished(path: Path, fold: str) -> bool:
     if found != fold:
         raise UserError(f"{path}: holds fold {found}, not {fold}; move it away and run again")
     return True
-
-
-def _run_and_store(
-    task: Task, x: Array, table: Sequence[dict[str, str]], units: Sequence[frozenset[int]], out: Path
-) -> None:
-    write_json(fold_path(out, task.fold.name, task.seed), run_fold(task, x, table, units))
 
 
 def _versions() -> dict[str, str]:

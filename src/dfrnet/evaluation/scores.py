@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from dfrnet.evaluation.metrics import accuracy, recalls, uar, uf1
-from dfrnet.evaluation.records import CONTROLS, SELECTIONS, Run, load_run
+from dfrnet.evaluation.records import CONTROLS, PREDICTIONS, SELECTIONS, Run, load_run
 from dfrnet.evaluation.statistics import (
     bootstrap_interval,
     paired_confusions,
@@ -84,7 +84,7 @@ def with_controls(runs: Sequence[Run]) -> list[Run]:
     found: dict[tuple[str, frozenset[str]], Run] = {}
     for name in CONTROLS:
         for path in (run.path / "controls" / name for run in runs):
-            if not any((path / "folds").glob("*.json")):
+            if not any((path / "folds").glob("*.json")) and not (path / PREDICTIONS).exists():
                 continue
             control = load_run(path)
             if (name, _clip_ids(control)) not in given:

@@ -43,10 +43,6 @@ class Settings:
             raise UserError("shared={}, specific={} and fused={}: each must be above 0".format(*self.widths))
         if self.proposal_weight < 0:
             raise UserError(f"proposal_weight={self.proposal_weight}: it must be 0 or more")
-        if self.training.label_smoothing:
-            raise UserError(
-                f"label_smoothing={self.training.label_smoothing}: featref has its own loss, without it; leave it at 0"
-            )
 
     @property
     def widths(self) -> tuple[int, int, int]:

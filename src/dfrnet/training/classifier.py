@@ -133,6 +133,8 @@ class TorchClassifier:
             torch.manual_seed(self.seed)
             normalise = Normalise(inputs.shape[1])
             network = nn.Sequential(normalise, self.build())
+        if self.config.label_smoothing and hasattr(network[1], "loss"):
+            raise UserError("label_smoothing is for cross entropy; this network has a loss of its own, leave it at 0")
         normalise.learn(inputs.cpu())
         network.to(self.device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         if not self.config.average:

@@ -3,23 +3,25 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+from dfrnet.evaluation import figures
 from dfrnet.evaluation.page import escape, page, picture, section, table
 from dfrnet.evaluation.records import write_text
 from dfrnet.evaluation.studies.apex import apex_study
 from dfrnet.evaluation.studies.plan import Options, Study
-from dfrnet.evaluation.studies.runs import Material, Outcome, Tell, run_study
+from dfrnet.evaluation.studies.runs import Material, Outcome, Progress, Tell, run_study
 from dfrnet.evaluation.studies.sheet import FORMATS, Sheet, cell, is_word, render_sheet, title
 from dfrnet.evaluation.studies.views import VIEWS
-from dfrnet.types import Clip, UserError
+from dfrnet.methods import METHODS, flat
+from dfrnet.types import BrokenError, Clip
 
 SUFFIXES = {"text": "txt", "markdown": "md", "latex": "tex", "csv": "csv", "json": "json"}
 
 QUICK_NOTE = (
-    "A REHEARSAL (--quick): a few clips of a few subjects and two epochs. These numbers show that everything runs; "
+    "A REHEARSAL (--quick): a few clips of a few subjects and three epochs. These numbers show that everything runs; "
     "they say nothing about any method."
 )
 
@@ -40,10 +42,11 @@ def make(
     material: Material,
     options: Options,
     tell: Tell = lambda line: None,  # noqa: ARG005
-    progress: Callable[[int, int], None] | None = None,
+    progress: Progress = None,
+    extracting: Progress = None,
 ) -> Made:
     """Run what is missing of a study and make its sheets and pictures."""
-    return finish(run_study(study, material, options, tell, progress), options)
+    return finish(run_study(study, material, options, tell, progress, extracting), options)
 
 
 def finish(outcome: Outcome, options: Options) -> Made:
@@ -57,20 +60,31 @@ def finish(outcome: Outcome, options: Options) -> Made:
     if not sheets:
         reasons = "; ".join(f"{label}: {why}" for label, why in outcome.left_out.items())
         sheets = [Sheet(outcome.study.name, "No row could be run", (), (reasons or "No row was asked for.",))]
-    if options.quick:
-        sheets = [Sheet(s.name, s.title, s.rows, (QUICK_NOTE, *s.notes)) for s in sheets]
-    return Made(outcome.study, tuple(sheets), pictures)
+    return Made(outcome.study, _marked(sheets, options.quick), pictures)
 
 
-def make_apex(clips: Sequence[Clip], options: Options, progress: Callable[[int, int], None] | None = None) -> Made:
-    """The study of the apex rules as the others are."""
-    rows = tuple(apex_study(clips, jobs=options.jobs, progress=progress))
-    return Made(APEX, (Sheet("apex", "Apex rules against the annotation", rows),), {})
+def _marked(sheets: Sequence[Sheet], quick: bool) -> tuple[Sheet, ...]:
+    """The sheets of a rehearsal say so."""
+    return tuple(replace(sheet, notes=(QUICK_NOTE, *sheet.notes)) if quick else sheet for sheet in sheets)
+
+
+def make_apex(clips: Sequence[Clip], options: Options, progress: Progress = None) -> Made:
+    """The study of the apex rules as the others are; of the settings, those of the features count."""
+    known = {name: value for name, value in options.changes.items() if name in flat(METHODS["svm_flow"].settings)}
+    spec = METHODS["svm_flow"].configured("", known).features
+    rows = tuple(apex_study(clips, spec, jobs=options.jobs, progress=progress))
+    points = [(f"{row['data']}, {row['method']}", row["mae_frames"], row["mae_interval"])
+              for row in rows if row["mae_frames"] is not None]  # fmt: skip
+    drawn = figures.dot_figure(points, "Apex rules against the annotation", "mean absolute error in frames")
+    sheets = _marked([Sheet("apex", "Apex rules against the annotation", rows)], options.quick)
+    return Made(APEX, sheets, {"apex.png": drawn})
 
 
 def write_made(made: Made, out: Path) -> Path:
     """Write ``out/NAME/SHEET.{txt,md,tex,csv,json}`` and the pictures, each whole or not at all; the folder."""
     folder = out / made.study.name
+    for stale in [path for path in folder.glob("*.*") if path.suffix[1:] in {*SUFFIXES.values(), "png"}]:
+        stale.unlink()  # of other data sets, perhaps
     for sheet in made.sheets:
         for form in FORMATS:
             write_text(folder / f"{sheet.name}.{SUFFIXES[form]}", render_sheet(sheet, form, 120))
@@ -122,4 +136,4 @@ def _write_bytes(path: Path, data: bytes) -> None:
         temporary.replace(path)
     except OSError as error:
         temporary.unlink(missing_ok=True)
-        raise UserError(f"{path}: cannot be written ({error.strerror}); choose another --out") from None
+        raise BrokenError(f"{path}: cannot be written ({error.strerror}); choose another --out") from None

@@ -29,7 +29,7 @@ class Study:
 
     ``reference`` is the label of the row that the others are tested against. ``shows`` names functions in VIEWS: what
     is made of the finished rows. ``drawn`` names the difficulties that stand for several data sets where the data is
-    the drawn set, for questions that need more than one.
+    the drawn set, for questions that need more than one. ``note`` is printed under its scores.
     """
 
     name: str
@@ -39,6 +39,7 @@ class Study:
     shows: tuple[str, ...] = ("scores", "cost")
     reference: str = ""
     drawn: tuple[str, ...] = ()
+    note: str = ""
 
 
 @dataclass(frozen=True)

@@ -21,9 +21,10 @@ from dfrnet.evaluation.studies.paper import QUICK
 from dfrnet.evaluation.studies.plan import Entry, Options, Study
 from dfrnet.features import FeatureSpec, fitted_spec
 from dfrnet.methods import METHODS, Method, flat
-from dfrnet.types import Clip, UserError, unknown_name
+from dfrnet.types import BrokenError, Clip, UserError
 
 Tell = Callable[[str], None]
+Progress = Callable[[int, int], None] | None
 
 QUICK_CLIPS, QUICK_SUBJECTS, QUICK_SUBJECTS_EACH = 8, 5, 3
 """Of a rehearsal: clips of each subject, subjects of a single data set, and of each of several."""
@@ -79,13 +80,14 @@ def run_study(
     material: Material,
     options: Options,
     tell: Tell = lambda line: None,  # noqa: ARG005
-    progress: Callable[[int, int], None] | None = None,
+    progress: Progress = None,
+    extracting: Progress = None,
 ) -> Outcome:
     """Run what is missing of the study's rows into ``options.out/runs``.
 
     A row that this data cannot give (no frames for its inputs, one data set where two are needed, an optional package
-    that is not there) is left out with its reason, never silently. UserError if ``only`` names no row, or if a folder
-    of runs holds one of another configuration.
+    that is not there) is left out with its reason, never silently. UserError if a folder of runs holds one of another
+    configuration, or if something outside is broken.
     """
     entries = _chosen(study, options)
     results, left_out = [], {}
@@ -94,9 +96,9 @@ def run_study(
         tell(f"{study.name}, {position} of {len(entries)}: {entry.label}")
         try:
             own = material.clips(study, entry.classes) if entry.classes else loaded
-            results.append(_run_entry(entry, own, options, progress))
-        except OtherRunError:
-            raise
+            results.append(_run_entry(entry, own, options, progress, extracting))
+        except (OtherRunError, BrokenError):
+            raise  # not the row's fault: the next would meet it too
         except UserError as error:
             left_out[entry.label] = str(error)
         except ModuleNotFoundError as error:
@@ -105,18 +107,13 @@ def run_study(
 
 
 def _chosen(study: Study, options: Options) -> list[Entry]:
-    labels = [entry.label for entry in study.entries]
-    methods = [entry.method for entry in study.entries]
-    unknown = [name for name in options.only if name not in {*labels, *METHODS}]
-    if unknown:
-        raise unknown_name("row", unknown[0], dict.fromkeys([*labels, *methods]))
     return [
         entry for entry in study.entries
         if not options.only or entry.label in options.only or entry.method in options.only
     ]  # fmt: skip
 
 
-def _run_entry(entry: Entry, loaded: Loaded, options: Options, progress: Callable[[int, int], None] | None) -> Result:
+def _run_entry(entry: Entry, loaded: Loaded, options: Options, progress: Progress, extracting: Progress) -> Result:
     method = METHODS[entry.method]
     settings, spec = settled(entry, loaded.clips, options)
     own = options.own.get(entry.method, {})
@@ -125,7 +122,7 @@ def _run_entry(entry: Entry, loaded: Loaded, options: Options, progress: Callabl
     run = evaluate(
         method, loaded.clips, folder, settings=settings, **loaded.record, protocol=entry.protocol,
         selection=str(selection), seeds=range(int(seeds)), audit_seeds=int(audits) if audits else None,
-        jobs=options.jobs, cache=options.cache, progress=progress,
+        jobs=options.jobs, cache=options.cache, progress=progress, extracting=extracting,
     )  # fmt: skip
     cost = _cost(method, settings, spec, len(loaded.classes), folder / "cost.json", options.repeats)
     return Result(entry, run, cost, loaded.clips)
@@ -153,7 +150,7 @@ def lacking(clips: Sequence[Clip], spec: FeatureSpec) -> list[str]:
 
 
 def _changes(entry: Entry, method: Method, options: Options) -> dict[str, str]:
-    """Entry, then a rehearsal's, then the user's settings: the later ones win."""
+    """A rehearsal's settings, then the user's, then what the row is about: the later ones win."""
     known = flat(method.settings)
     quick = {**QUICK[""], **QUICK.get(method.name, {})} if options.quick else {}
     given = {name: value for name, value in {**quick, **options.changes}.items() if name in known}
@@ -196,7 +193,7 @@ def _drawn_sets(difficulties: Sequence[str], classes: str) -> Loaded:
         for seed, name in enumerate(difficulties)
         for clip in synthetic.load(name, subjects=DRAWN_SUBJECTS, seed=seed)
     ]
-    clips, named, _ = labelled(clips, classes, {})
+    clips, named, _ = labelled(clips, classes, {})  # whoever is in none of the classes is left out by choice
     return Loaded(tuple(clips), tuple(f"synthetic={name}" for name in difficulties), named)
 
 

@@ -40,14 +40,16 @@ def composition(outcome: Outcome) -> View:
     rows.append({"class": "clips", **{n: sum(counts[n, c] for c in outcome.loaded.classes) for n in sets},
                  "all": len(outcome.loaded.clips)})  # fmt: skip
     rows.append({"class": "subjects", **people, "all": sum(people.values())})
-    return View((Sheet("composition", "Clips by class and data set", tuple(rows)),))
+    bars = [(f"{name}, {label}", float(counts[name, label])) for name in sets for label in outcome.loaded.classes]
+    drawn = figures.dot_figure([(label, count, None) for label, count in bars], "Clips by class and data set", "clips")
+    return View((Sheet("composition", "Clips by class and data set", tuple(rows)),), {"composition.png": drawn})
 
 
 def scores(outcome: Outcome) -> View:
     """One line for each row and selection: the composite with its interval, each data set beside it."""
     if not outcome.results:
         return View()
-    tested = _against_reference(outcome)
+    tested, untested = _against_reference(outcome)
     rows = []
     for result in outcome.results:
         by_selection: dict[str, dict[str, ScoreRow]] = {}
@@ -60,7 +62,7 @@ def scores(outcome: Outcome) -> View:
         rows = [{k: v for k, v in row.items() if k not in ("p_holm", "stars")} for row in rows]
     notes = ["fixed: the last epoch; nested: chosen on held-out training subjects; LEAKY: chosen on the test subject, "
              "which shows what that adds and is no result."] if len(rows) > len(outcome.results) else []  # fmt: skip
-    sheet = Sheet("scores", "Scores", tuple(rows), (*notes, *_missing(outcome)))
+    sheet = Sheet("scores", "Scores", tuple(rows), (*notes, *_about(outcome), *untested, *_missing(outcome)))
     flat = [row for result in outcome.results for row in score_rows([result.run]) if row.data == FULL]
     named = [_renamed(row, outcome) for row in flat]
     return View((sheet,), {"scores.png": figures.interval_figure(named)})
@@ -89,12 +91,27 @@ def _renamed(row: ScoreRow, outcome: Outcome) -> ScoreRow:
     return replace(row, run=labels[row.run])
 
 
-def _against_reference(outcome: Outcome) -> dict[str, tuple[float, str]]:
-    """Holm's p of UF1 and its stars by label, each row's honest headline against the reference's."""
+def _about(outcome: Outcome) -> list[str]:
+    """What the rows have in common that their labels do not say."""
+    notes = [outcome.study.note] if outcome.study.note else []
+    if any(_flow_alone(result) for result in outcome.results):
+        notes.append("These clips are ready-made motion maps: dfrnet sees the flow alone here (inputs=flow).")
+    return notes
+
+
+def _flow_alone(result: Result) -> bool:
+    config = result.run.config["settings"]
+    return result.entry.method == "dfrnet" and config["inputs"] == "flow" and "inputs" not in result.entry.changes
+
+
+def _against_reference(outcome: Outcome) -> tuple[dict[str, tuple[float, str]], list[str]]:
+    """Holm's p of UF1 and its stars by label, each row's honest headline against the reference's; and why not."""
     reference = next((r for r in outcome.results if r.entry.label == outcome.study.reference), None)
     if reference is None:
-        return {}
+        lacking = outcome.study.reference and f"No row is tested: the reference {outcome.study.reference} was not run."
+        return {}, [lacking] if lacking else []
     found: dict[str, float] = {}
+    untested = []
     ours = reference.run.predictions(reference.run.selections[0])
     for result in outcome.results:
         if result is reference:
@@ -102,12 +119,13 @@ def _against_reference(outcome: Outcome) -> dict[str, tuple[float, str]]:
         try:
             theirs = result.run.predictions(result.run.selections[0])
             a, b = (part for part in paired_confusions(ours, theirs, reference.run.classes)[1:])
-        except UserError:
+        except UserError as error:
+            untested.append(f"Not tested: {result.entry.label}: {error}.")
             continue
         metric, _ = COMPARED["uf1"]
         found[result.entry.label] = permutation_p(a, b, metric)
     corrected = holm(list(found.values()))
-    return {label: (p, stars(p)) for label, p in zip(found, corrected, strict=True)}
+    return {label: (p, stars(p)) for label, p in zip(found, corrected, strict=True)}, untested
 
 
 def stars(p: float) -> str:
@@ -143,7 +161,9 @@ def cost(outcome: Outcome) -> View:
     if not rows:
         return View()
     notes = ("No features are in these times; what they cost: docs/extraction.md.",)
-    return View((Sheet("cost", "Cost", tuple(rows), notes),), {"cost.png": figures.cost_figure(points)})
+    return View(
+        (Sheet("cost", "Cost", tuple(rows), (*notes, *_about(outcome))),), {"cost.png": figures.cost_figure(points)}
+    )
 
 
 def published(outcome: Outcome) -> View:
@@ -158,8 +178,13 @@ def published(outcome: Outcome) -> View:
         printed = [(PUBLISHED[method], "")] if method in PUBLISHED else []
         printed += [(one, "again by others") for one in HONEST.get(method, ())]
         rows += [_published_line(result, one, again, ours, headline) for one, again in printed]
-    note = "Published figures come from other features and code, and often from another choice of the epoch."
-    return View((Sheet("published", "Reproduced beside published", tuple(rows), (note,)),)) if rows else View()
+    notes = [
+        "Published figures come from other features and code, and often from another choice of the epoch.",
+        "DFR-Net's tables are pictures, so none of its numbers is known; FGRL-AUF's were met only second hand.",
+    ]
+    without = [r.entry.label for r in outcome.results if r.entry.method not in PUBLISHED]
+    notes += [f"Nothing published to print for {', '.join(without)}."] if without else []
+    return View((Sheet("published", "Reproduced beside published", tuple(rows), tuple(notes)),)) if rows else View()
 
 
 def _published_line(
@@ -189,13 +214,18 @@ def significance(outcome: Outcome) -> View:
     """The reference against every other row, both scores, with Holm's correction over the rows."""
     reference = next((r for r in outcome.results if r.entry.label == outcome.study.reference), None)
     if reference is None:
-        return View((Sheet("significance", "Paired comparisons", (), tuple(_missing(outcome))),))
+        why = f"Nothing to compare: the reference {outcome.study.reference} was not run."
+        return View((Sheet("significance", "Paired comparisons", (), (why, *_missing(outcome))),))
     found: dict[str, Comparison] = {}
+    untested = []
     ours = reference.run.predictions(reference.run.selections[0])
     for result in outcome.results:
         if result is not reference:
             theirs = result.run.predictions(result.run.selections[0])
-            found[result.entry.label] = compare_paired(ours, theirs, reference.run.classes)
+            try:
+                found[result.entry.label] = compare_paired(ours, theirs, reference.run.classes)
+            except UserError as error:
+                untested.append(f"Not tested: {result.entry.label}: {error}.")
     rows: list[Row] = []
     for metric in ("uf1", "uar"):
         differences = [getattr(one, metric) for one in found.values()]
@@ -211,9 +241,15 @@ def significance(outcome: Outcome) -> View:
     notes = (
         f"{outcome.study.reference} minus each other row; intervals: 95 % paired bootstrap over subjects; stars from "
         "the permutation test after Holm's correction: * below 0.05, ** below 0.01, *** below 0.001.",
+        *_about(outcome),
+        *untested,
         *_missing(outcome),
     )
-    return View((Sheet("significance", "Paired comparisons", tuple(rows), notes),))
+    points = [
+        (f"{row['against']} {row['stars']}", row["difference"], row["interval"]) for row in rows if row["data"] == "UF1"
+    ]
+    drawn = figures.dot_figure(points, f"UF1 of {outcome.study.reference} minus each other", "difference", zero=True)
+    return View((Sheet("significance", "Paired comparisons", tuple(rows), notes),), {"significance.png": drawn})
 
 
 def confusion(outcome: Outcome) -> View:
@@ -230,8 +266,9 @@ def confusion(outcome: Outcome) -> View:
             for truth, counts in zip(run.classes, row.confusion, strict=True):
                 answered = {f"answered {name}": count for name, count in zip(run.classes, counts, strict=True)}
                 rows.append({"data": data, "true": truth, **answered, "recall": row.recalls[truth]})
-    note = "Clips, mean over seeds, last epoch."
-    return View((Sheet("confusion", "Confusion", tuple(rows), (note, *_missing(outcome))),), pictures)
+    chosen = ", ".join(dict.fromkeys(result.run.selections[0] for result in outcome.results))
+    notes = (f"Clips, mean over seeds, epoch selection: {chosen}.", *_about(outcome), *_missing(outcome))
+    return View((Sheet("confusion", "Confusion", tuple(rows), notes),), pictures)
 
 
 def convergence(outcome: Outcome) -> View:
@@ -256,7 +293,8 @@ def convergence(outcome: Outcome) -> View:
                 "least held-out loss": _mean([min(losses) for losses in held]),
             }
         )
-    return View((Sheet("convergence", "Convergence", tuple(rows), tuple(_missing(outcome))),), pictures)
+    notes = (*_about(outcome), *_missing(outcome))
+    return View((Sheet("convergence", "Convergence", tuple(rows), notes),), pictures)
 
 
 def _mean(values: Sequence[float]) -> float | None:
@@ -274,13 +312,16 @@ def units(outcome: Outcome) -> View:
         rows.append(line)
     for method in dict.fromkeys(row["method"] for row in rows):
         own = [row for row in rows if row["method"] == method]
-        rows.append({"method": method, "unit": "mean", "n": max(row["n"] for row in own), "present": None,
-                     **{name: _mean([row[name] for row in own]) for name in ("binary F1", "macro F1")}})  # fmt: skip
+        mean = {name: _mean([row[name] for row in own]) for name in ("binary F1", "macro F1")}
+        rows.append({"method": method, "unit": f"mean of {len(own)}", "n": max(row["n"] for row in own), **mean})
     note = (
         "Each data set is tested once, with training on the others; one classifier a unit (MEB trains one network for "
         "all). binary: F1 of 'present'; macro: mean of that and of 'absent'. Always 'absent' scores 0 and about 0.47."
     )
-    return View((Sheet("units", "Action units across data sets", tuple(rows), (note, *_missing(outcome))),))
+    points = [(f"{row['method']}, {row['unit']}", row["binary F1"], None) for row in rows]
+    drawn = figures.dot_figure(points, "Action units across data sets", "binary F1")
+    notes = (note, *_about(outcome), *_missing(outcome))
+    return View((Sheet("units", "Action units across data sets", tuple(rows), notes),), {"units.png": drawn})
 
 
 VIEWS: dict[str, Callable[[Outcome], View]] = {
