@@ -251,12 +251,6 @@ def _dask(jobs: int, address: str | None) -> Iterator[Work]:
             warnings.filterwarnings("ignore", "Sending large graph", UserWarning)
             return client.submit(_same, value, pure=False)
 
-    def result(handle: Any) -> Any:
-        try:
-            return handle.result()
-        except (distributed.CancelledError, distributed.scheduler.KilledWorker) as error:
-            raise _died("dask", error) from error
-
     def first(handles: list[Any]) -> Any:
         while True:
             try:
@@ -265,6 +259,17 @@ def _dask(jobs: int, address: str | None) -> Iterator[Work]:
                 return next(handle for handle in handles if handle.cancelled())
             except TimeoutError:
                 # A worker that dies while it starts is not always begun anew, and then all would wait for ever.
+                _wait_for_workers(client, "of this cluster")
+
+    def result(handle: Any) -> Any:
+        while True:
+            try:
+                return handle.result(WAIT_SECONDS)
+            except (distributed.CancelledError, distributed.scheduler.KilledWorker) as error:
+                raise _died("dask", error) from error
+            except TimeoutError:  # the worker died with the result before it was fetched, or the work itself timed out
+                if handle.status == "error":
+                    raise
                 _wait_for_workers(client, "of this cluster")
 
     address = address or os.environ.get("DASK_SCHEDULER_ADDRESS")
