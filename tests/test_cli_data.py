@@ -186,7 +186,7 @@ def test_the_apex_study_prints_its_contract(call, three, monkeypatch):
     assert status == 0
     rows = json.loads(out)["rows"]
     assert {path.suffix for path in Path("runs/study/apex").iterdir()} == {
-        ".txt", ".md", ".tex", ".csv", ".json", ".html"
+        ".txt", ".md", ".tex", ".csv", ".json", ".html", ".png"
     }  # fmt: skip
     assert {row["data"]: row["n"] for row in rows} == {"casme2": 8, "synthetic": 4, "synthetic_timed": 4}
     assert {"flow_prior", "dc_rois", "max_difference", "middle"} <= {row["method"] for row in rows}

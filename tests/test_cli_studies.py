@@ -46,7 +46,7 @@ def test_nothing_that_can_run_is_a_failure_with_its_reason(dfrnet, root, tmp_pat
         (("comparision",), "unknown study 'comparision'; did you mean 'comparison'"),
         (("depth",), "no data given; add --data NAME=ROOT"),
         (("depth", "--data", "synthetic", "--selection", "best"), "unknown selection 'best'"),
-        (("depth", "--data", "synthetic", "--only", "svm"), "unknown row 'svm'; did you mean 'svm_flow'"),
+        (("depth", "--data", "synthetic", "--only", "svm_flo"), "unknown row 'svm_flo'; did you mean 'svm_flow'"),
         (("depth", "--data", "synthetic", "--set", "epochs=abc"), "--set epochs=abc: that is not a whole number"),
         (("depth", "--data", "synthetic", "--set", "epoch=3"), "unknown setting of any method 'epoch'"),
         (("depth", "--data", "synthetic", "--set", "htnet.seeds=0"), "not a whole number above 0"),

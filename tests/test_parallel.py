@@ -100,7 +100,6 @@ def refuse(number, bad, message):
 
 
 def die(_):
-    time.sleep(0.5)  # not while the worker is only starting, which Dask takes for the end of it
     os.kill(os.getpid(), signal.SIGKILL)
 
 

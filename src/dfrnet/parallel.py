@@ -258,7 +258,7 @@ def _dask(jobs: int, address: str | None) -> Iterator[Work]:
             except distributed.CancelledError:  # its result says so
                 return next(handle for handle in handles if handle.cancelled())
             except TimeoutError:
-                # A worker that dies while it starts is not always begun anew, and then all would wait for ever.
+                # Dask itself would wait for ever for workers that nobody begins any more.
                 _wait_for_workers(client, "of this cluster")
 
     def result(handle: Any) -> Any:
@@ -280,10 +280,13 @@ def _dask(jobs: int, address: str | None) -> Iterator[Work]:
 @contextmanager
 def _dask_client(address: str | None, jobs: int) -> Iterator[Any]:
     """A client of the cluster at ``address``, or of one started on this machine."""
+    import dask
     import distributed
 
     if not address:
         with (
+            # Within 15 s a killed worker is to be back, or Dask never begins it anew: not enough on a busy machine.
+            dask.config.set({"distributed.deploy.lost-worker-timeout": "1h"}),
             distributed.LocalCluster(
                 n_workers=jobs or _cores(), threads_per_worker=1, host="127.0.0.1", memory_limit=0,
                 dashboard_address="127.0.0.1:0", scheduler_kwargs={"dashboard": False}, silence_logs=logging.CRITICAL,

@@ -131,7 +131,8 @@ def test_text_cuts_no_number_and_no_name(rows, width):
 
 
 def test_markdown_is_a_table(rows):
-    lines = render_rows(rows, "markdown").splitlines()
+    title, _, *lines = render_rows(rows, "markdown").splitlines()
+    assert title == "**Apex**"
     table = lines[: lines.index("")]
     assert len(table) == len(rows) + 2
     assert len({line.count("|") for line in table}) == 1
