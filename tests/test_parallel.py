@@ -164,14 +164,14 @@ def test_results_come_while_others_are_still_to_be_done(here, tmp_path):
     read = []
 
     def numbers():
-        for number in range(1000):
+        for number in range(100_000):
             read.append(number)
             yield number
 
     results = in_parallel(square, numbers(), jobs=WORKERS)
     assert next(results) == 0
     results.close()
-    assert len(read) < 100
+    assert len(read) < 10_000
 
 
 def test_a_worker_computes_on_one_thread(here):
