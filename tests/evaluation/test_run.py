@@ -407,22 +407,22 @@ def test_an_error_within_a_fold_is_still_a_sentence(maps_clips, tmp_path, jobs):
 
 def test_a_full_disk_is_a_sentence_and_leaves_no_half_file(spied, tmp_path, monkeypatch):
     spy, drawn = spied
-    real, written = Path.write_text, []
+    real, written = Path.write_bytes, []
 
-    def full(self, text, *args, **kwargs):
+    def full(self, data, *args, **kwargs):
         if len(written) == 3:  # the record and two folds fit
-            real(self, text[: len(text) // 2], *args, **kwargs)
+            real(self, data[: len(data) // 2], *args, **kwargs)
             raise OSError(28, "No space left on device")
         written.append(self)
-        return real(self, text, *args, **kwargs)
+        return real(self, data, *args, **kwargs)
 
-    monkeypatch.setattr(Path, "write_text", full)
+    monkeypatch.setattr(Path, "write_bytes", full)
     out = tmp_path / "run"
     with pytest.raises(UserError, match=r"cannot be written \(No space left on device\); free some space"):
         evaluate(spy, drawn, out)
     left = sorted(p.name for p in out.rglob("*") if p.is_file())
     assert left == ["d-s0.seed0.json", "d-s1.seed0.json", "run.json"]
-    monkeypatch.setattr(Path, "write_text", real)
+    monkeypatch.setattr(Path, "write_bytes", real)
     assert evaluate(spy, drawn, out).complete
 
 

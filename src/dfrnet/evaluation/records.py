@@ -153,11 +153,16 @@ def fold_predictions(record: FoldRecord, method: str, classes: tuple[str, ...], 
 
 
 def write_text(path: Path, text: str) -> None:
+    """Write UTF-8 text whole or not at all, see :func:`write_bytes`."""
+    write_bytes(path, text.encode())
+
+
+def write_bytes(path: Path, data: bytes) -> None:
     """Write the file whole or not at all: to a temporary file beside it, then renamed."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        temporary.write_text(text, encoding="utf-8", newline="")
+        temporary.write_bytes(data)
         temporary.replace(path)
     except OSError as error:
         temporary.unlink(missing_ok=True)

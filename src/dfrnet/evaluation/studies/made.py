@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from dfrnet.evaluation import figures
 from dfrnet.evaluation.page import escape, page, picture, section, table
-from dfrnet.evaluation.records import write_text
+from dfrnet.evaluation.records import write_bytes, write_text
 from dfrnet.evaluation.studies.apex import apex_study
 from dfrnet.evaluation.studies.plan import Options, Study
 from dfrnet.evaluation.studies.runs import Material, Outcome, Progress, Tell, run_study
 from dfrnet.evaluation.studies.sheet import FORMATS, Sheet, cell, is_word, render_sheet, title
 from dfrnet.evaluation.studies.views import VIEWS
 from dfrnet.methods import METHODS, flat
-from dfrnet.types import BrokenError, Clip
+from dfrnet.types import Clip
 
 SUFFIXES = {"text": "txt", "markdown": "md", "latex": "tex", "csv": "csv", "json": "json"}
 
@@ -89,7 +88,7 @@ def write_made(made: Made, out: Path) -> Path:
         for form in FORMATS:
             write_text(folder / f"{sheet.name}.{SUFFIXES[form]}", render_sheet(sheet, form, 120))
     for name, png in made.pictures.items():
-        _write_bytes(folder / name, png)
+        write_bytes(folder / name, png)
     return folder
 
 
@@ -126,14 +125,3 @@ def _sheet_part(sheet: Sheet) -> str:
     told = "".join(f"<li>{escape(note)}</li>" for note in sheet.told)
     shown = table([title(name) for name in names], lines, words=words) if names else ""
     return shown + (f'<ul class="notes">{told}</ul>' if told else "")
-
-
-def _write_bytes(path: Path, data: bytes) -> None:
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary.write_bytes(data)
-        temporary.replace(path)
-    except OSError as error:
-        temporary.unlink(missing_ok=True)
-        raise BrokenError(f"{path}: cannot be written ({error.strerror}); choose another --out") from None
