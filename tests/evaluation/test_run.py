@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from dfrnet.datasets import released_maps
-from dfrnet.evaluation.records import SELECTIONS, fold_predictions, load_run
+from dfrnet.evaluation.records import SELECTIONS, fold_predictions, load_run, read_json
 from dfrnet.evaluation.run import evaluate, evaluate_controls, fold_seed
 from dfrnet.evaluation.scores import score_rows
 from dfrnet.features import Extracted, FeatureSpec
@@ -118,6 +118,21 @@ def test_an_audit_of_the_first_seeds_only(audited, clips, tmp_path):
     assert run.predictions("leaky") == [p for p in audited.predictions("leaky") if p.seed == 0]
     with pytest.raises(UserError, match="audited was"):
         evaluate(DFRNET, clips, run.path, settings=SETTINGS, data=["maps=x"], selection="audit", seeds=(0, 1))
+
+
+@pytest.mark.parametrize(("audit_seeds", "seeds"), [(None, (0, 1)), (1, (0, 1))])
+def test_seeds_can_be_added_to_a_run(clips, tmp_path, audit_seeds, seeds):
+    same = {"settings": SETTINGS, "data": ["maps=x"], "selection": "audit", "audit_seeds": audit_seeds}
+    first = evaluate(DFRNET, clips, tmp_path / "grown", seeds=(0,), **same)
+    kept = {path.name: path.read_bytes() for path in (first.path / "folds").iterdir()}
+    grown = evaluate(DFRNET, clips, first.path, seeds=seeds, **same)
+    at_once = evaluate(DFRNET, clips, tmp_path / "at_once", seeds=seeds, **same)
+    assert grown.seeds == (0, 1)
+    assert kept.items() <= {path.name: path.read_bytes() for path in (first.path / "folds").iterdir()}.items()
+    assert read_json(grown.path / "run.json") == read_json(at_once.path / "run.json")
+    assert (grown.path / "predictions.csv").read_bytes() == (at_once.path / "predictions.csv").read_bytes()
+    with pytest.raises(UserError, match="seeds was"):
+        evaluate(DFRNET, clips, first.path, seeds=(0,), **same)
 
 
 def test_the_three_selections_come_from_one_record_of_epochs(audited):
@@ -325,7 +340,7 @@ def test_a_damaged_fold_is_named_and_nothing_is_changed(spied, run, content):
     [
         ({"settings": SpySettings(FeatureSpec(maps=("v",)))}, r"maps was \['u'\] and is now \['v'\]"),
         ({"settings": SpySettings(FeatureSpec(maps=("u",), size=14))}, "size was 28 and is now 14"),
-        ({"seeds": (0, 1)}, r"seeds was \[0\] and is now \[0, 1\]"),
+        ({"seeds": (1, 0)}, r"seeds was \[0\] and is now \[1, 0\]"),
         ({"selection": "audit"}, "selection was fixed and is now audit"),
         ({"data": ["maps=elsewhere"]}, r"data was \[\] and is now \['maps'\]"),
         ({"classes": ("surprise", "negative", "positive")}, "classes was"),

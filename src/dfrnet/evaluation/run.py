@@ -91,7 +91,7 @@ def evaluate(
     clip whose features cannot be extracted joins those, and the run goes on without it. ``audit_seeds`` limits an
     audit, which trains twice, to the first of the seeds; the others count in the ``fixed`` row alone. ``jobs``
     processes work at once; a fold's numbers depend on neither their number nor the order. ``cache`` is the folder of
-    extracted features.
+    extracted features. A run that is there already with the first of the ``seeds`` is gone on with.
     ``extracting(done, all)`` is called after each clip and ``progress(done, all)`` after each fold. UserError if
     ``out`` holds a run of another configuration (the difference is named) or anything else; nothing is overwritten.
     """
@@ -305,9 +305,19 @@ def _check_free(out: Path) -> None:
 
 
 def _check_same(out: Path, config: dict[str, Any]) -> None:
-    """UserError unless ``out`` is the folder of this very run."""
+    """UserError unless ``out`` is the folder of this very run, or of one that lacks but the last of its seeds.
+
+    A seed's numbers do not depend on the others, so more of them can be added later; the record then names them.
+    """
     old = read_config(out)
-    _compare_configs(out, old, config)
+    had, audited = list(old["seeds"]), old.get("audited", old["seeds"])
+    added = config["seeds"][: len(had)] == had and len(had) < len(config["seeds"])
+    if added and [seed for seed in config.get("audited", config["seeds"]) if seed in had] == list(audited):
+        more = {key: config[key] for key in ("seeds", "audited") if key in config}
+        _compare_configs(out, {key: value for key, value in old.items() if key != "audited"} | more, config)
+        write_json(out / "run.json", old | more)
+    else:
+        _compare_configs(out, old, config)
     if old.get("versions") != config["versions"]:
         log.warning("%s: was begun with other package versions; its record keeps naming those", out)
 
