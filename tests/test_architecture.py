@@ -12,7 +12,7 @@ LAYERS = (
     ("dfrnet", "types", "frames", "parallel"),
     ("datasets", "faces", "networks"),
     ("features",),
-    ("training",),
+    ("training", "runtime"),
     ("methods",),
     ("evaluation", "recognizer"),
     ("export", "video"),

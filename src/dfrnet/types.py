@@ -148,6 +148,45 @@ class Prediction:
     probabilities: tuple[float, ...]
 
 
+@dataclass(frozen=True)
+class Event:
+    """A movement in a recording, found by the spotter or coded by a person; times in seconds from its first frame.
+
+    ``kind``: ``micro`` (up to half a second), ``macro`` (longer), or what a coder calls it. ``label``: one of the
+    classes, None where the recogniser abstains or was not asked; ``probabilities``: of every class, calibrated.
+    ``score`` 0..1: how far the movement stands out from the face's own baseline. ``regions``: where it was seen, the
+    strongest first (faces.REGIONS). ``action_units``: in FACS notation with side and intensity where they are known
+    (``LAU12C``). ``quality``: what lowers the trust in it, in words; empty where nothing does. ``track``: which face.
+    """
+
+    start: float
+    apex: float
+    end: float
+    kind: str = "micro"
+    label: str | None = None
+    probabilities: Mapping[str, float] = field(default_factory=dict)
+    score: float = 1.0
+    regions: tuple[str, ...] = ()
+    action_units: tuple[str, ...] = ()
+    quality: tuple[str, ...] = ()
+    track: int = 0
+    note: str = ""
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.start <= self.apex <= self.end < float("inf"):
+            raise UserError(f"event {self.start} s, {self.apex} s, {self.end} s: start, apex and end must be in order")
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A stretch of a recording that is not assessable and why; seconds. ``track`` None: no face at all."""
+
+    start: float
+    end: float
+    reason: str
+    track: int | None = None
+
+
 @runtime_checkable
 class Classifier(Protocol):
     """What every method builds: a network or a scikit-learn pipeline, they are the same kind of thing.

@@ -30,7 +30,8 @@ app.add_typer(data.app)
 
 NEEDS = {
     "torch": "train", "matplotlib": "report", "av": "video", "dlib": "dlib", "torchvision": "backbones", "ray": "ray",
-    "distributed": "dask",
+    "distributed": "dask", "onnxruntime": "runtime", "onnx": "export", "onnxscript": "export", "pympi": "elan",
+    "websockets": "live", "pylsl": "lsl",
 }  # fmt: skip
 """Optional packages and the extra that brings them."""
 
