@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -19,6 +20,7 @@ from dfrnet.datasets import load
 from dfrnet.datasets.labels import official
 from dfrnet.evaluation import studies
 from dfrnet.evaluation.records import load_run
+from dfrnet.parallel import ENGINES
 from trees import child_environment
 
 
@@ -83,6 +85,7 @@ def test_check_of_the_composite_reports_each_part(call, three):
         (("extract", "out", "--data", "synthetic"), "go together"),
         (("extract", "--data", "synthetic", "--set", "sise=28"), "did you mean 'size'"),
         (("extract", "--data", "synthetic", "--classes", "thre"), "did you mean 'three'"),
+        (("extract", "--data", "synthetic", "--engine", "rey"), "unknown engine 'rey'; did you mean 'ray'"),
         (("study", "apexx"), "did you mean 'apex'"),
     ],
 )
@@ -160,6 +163,32 @@ def test_maps_for_other_peoples_code_are_read_back(call, three):
     assert status == 0
     status, _, err = call("extract", *sources(three), "--as", "released-maps", "maps")
     assert (status, "maps: " in err) == (1, True)
+
+
+@pytest.mark.parametrize("layout", [(), ("--as", "released-maps", "maps")])
+@pytest.mark.parametrize("jobs", [0, 3])
+def test_extraction_works_on_the_engine_that_was_chosen(call, tmp_path, monkeypatch, layout, jobs):
+    """All clips, with as many jobs as were asked for; 0 is the engine's to say."""
+    begun, done = [], []
+
+    @contextmanager
+    def noted(jobs, address):
+        def work(function, items, jobs, ordered):
+            for item in items:
+                done.append((jobs, item[1].id))
+                yield function(item)
+
+        begun.append((jobs, address))
+        yield work
+
+    monkeypatch.setitem(ENGINES, "noted", noted)
+    root = archives.write_casme2(tmp_path / "casme2", clips=3).root
+    clips = [clip.id for clip in load([f"casme2={root}"]).clips]
+    assert clips
+    words = ("--data", f"casme2={root}", *layout, "--jobs", jobs, "--engine", "noted")
+    status, out, _ = call("extract", *words)
+    assert (status, f"of {len(clips)} clips" in out) == (0, True)
+    assert (begun, done) == ([(jobs, None)], [(jobs, clip) for clip in clips])
 
 
 def test_a_killed_extraction_goes_on(three, tmp_path):

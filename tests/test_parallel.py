@@ -323,6 +323,32 @@ def test_a_killed_command_takes_its_workers_along(name, tmp_path):
             os.kill(pid, signal.SIGKILL)
 
 
+RETIRING = """
+import os
+from dfrnet.parallel import in_parallel
+
+def once(item):
+    from joblib.externals.loky import process_executor as own
+
+    own._MEMORY_LEAK_CHECK_DELAY, own._MAX_MEMORY_LEAK_SIZE = -1, -(10**15)  # this worker has grown too large
+    return item, os.getpid()
+
+if __name__ == "__main__":
+    done = list(in_parallel(once, range(10), jobs=2))
+    assert [item for item, _ in done] == list(range(10))
+    print(len({pid for _, pid in done}) > 2)
+"""
+
+
+def test_a_worker_that_is_replaced_is_nothing_to_tell(python, tmp_path):
+    """Workers that end while there is work, as loky ends those whose memory grows, and as idle ones do."""
+    pytest.importorskip("psutil")
+    script = tmp_path / "script.py"
+    script.write_text(RETIRING)
+    done = python("-W", "always::UserWarning", str(script))
+    assert (done.stdout.strip(), done.stderr) == ("True", "")
+
+
 def test_the_default_imports_no_cluster(python):
     done = python(
         "-c", "import sys, dfrnet.parallel as p\n"

@@ -88,6 +88,10 @@ def _with_joblib(
 ) -> Iterator[Result]:
     import joblib
 
+    # loky says so where a worker has idled for IDLE_SECONDS, or frees its memory by ending: another one starts at once
+    # and no item is lost. It says it in a thread of its own while results are awaited, so the filter must be the whole
+    # process's and cannot end with this function: other threads may have a pool too.
+    warnings.filterwarnings("ignore", "A worker stopped while some jobs were given to the executor", UserWarning)
     way = "generator" if ordered else "generator_unordered"
     with joblib.parallel_config(backend="loky", inner_max_num_threads=1, idle_worker_timeout=IDLE_SECONDS):
         pool = joblib.Parallel(n_jobs=jobs, return_as=way)

@@ -484,7 +484,7 @@ def test_a_fold_file_is_whole_json_with_numbers_in_full(audited):
 def test_weights_are_recorded_by_name_and_contents_not_by_place(tmp_path):
     from safetensors.numpy import save_file
 
-    from dfrnet.evaluation.run import recorded
+    from dfrnet.evaluation.identity import recorded
 
     (tmp_path / "here").mkdir()
     save_file({"a": np.zeros(3, np.float32)}, tmp_path / "here" / "w.safetensors")

@@ -8,12 +8,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from dfrnet.faces import TEMPLATE, align_frames, find_face
+from dfrnet.faces import LANDMARKERS, TEMPLATE, Face, align_frames, dlib68, find_face
 from dfrnet.features import FLOWS, MAPS, FeatureSpec, clip_features, extract
 from dfrnet.features import patches as module
 from dfrnet.features.maps import Movement
 from dfrnet.features.patches import CHANGES, LANDMARKS, PATCHES, SIDE, onset_points, patch
 from dfrnet.frames import grey_square, read_image
+from dfrnet.types import UserError
 from trees import REPOSITORY
 
 SPEC = FeatureSpec(maps=PATCHES + CHANGES, size=SIDE, scale="none")
@@ -68,7 +69,7 @@ def test_patches_show_the_onset_and_the_change(clip):
 
 def test_the_face_is_looked_for_once(clip, monkeypatch):
     calls = []
-    monkeypatch.setattr(module, "find_face", lambda image: calls.append(1) or find_face(image))
+    monkeypatch.setattr(module, "find_face", lambda *asked: calls.append(1) or find_face(*asked))
     extract(clip.frames, SPEC, clip.onset, clip.apex)
     assert calls == [1]
 
@@ -97,6 +98,36 @@ def test_without_a_face_the_average_places_count(side):
     found = onset_points(movement([noise], side=side))
     np.testing.assert_array_equal(found, TEMPLATE * side - 0.5)
     assert found.dtype == np.float32
+
+
+@pytest.mark.parametrize("cropped", [True, False])
+def test_the_points_are_those_of_the_landmarks_that_were_chosen(photo, clip, monkeypatch, cropped):
+    """Of a landmarker that sees every face eight pixels further to the right."""
+
+    def beside(image):
+        return [Face(face.points + np.float32([8, 0]), face.score) for face in LANDMARKERS["mediapipe"](image)]
+
+    monkeypatch.setitem(LANDMARKERS, "beside", beside)
+    frames = [photo, np.roll(photo, 2, axis=1)]
+    one = replace(clip, frames=frames, onset=0, apex=1, offset=1, cropped=cropped)
+    found = clip_features(one, replace(SPEC, landmarks="beside")).maps
+    if cropped:
+        onset = grey_square(photo, 128)
+        points = (find_face(photo).points + np.float32([8.5, 0.5])) * 128 / (photo.shape[1], photo.shape[0]) - 0.5
+    else:
+        aligned = align_frames(frames, 0, 128, landmarks="beside")
+        onset, points = aligned[0], aligned.points
+    np.testing.assert_array_equal(found[:30], [patch(onset, points[landmark]) for landmark in LANDMARKS])
+    assert not np.array_equal(found, clip_features(one, SPEC).maps)
+
+
+def test_dlib_is_asked_for_where_it_is_chosen(clip, monkeypatch, tmp_path):
+    monkeypatch.setattr(dlib68, "SYSTEM_FOLDER", tmp_path)
+    monkeypatch.setattr(dlib68, "PACKAGE", "no_such_package")
+    dlib68._load.cache_clear()
+    assert clip.cropped
+    with pytest.raises(UserError, match=r"needs .*pip install 'dfrnet\[dlib\]'"):
+        clip_features(clip, replace(SPEC, landmarks="dlib"))
 
 
 def test_an_uncropped_clip_is_aligned_first(photo, clip):

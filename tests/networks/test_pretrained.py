@@ -130,33 +130,6 @@ def test_the_report_names_what_stays(tmp_path):
         assert torch.equal(tensor, other[name] if name in report.tensors else before[name]), name
 
 
-def test_a_prefix_and_parts_to_skip(tmp_path):
-    module, other = small(), small()
-    for parameter in other.parameters():
-        nn.init.uniform_(parameter)
-    tensors = {"encoder." + name: tensor for name, tensor in other.state_dict().items()}
-    before = module[3].weight.clone()
-    report = load_weights(module, saved(tmp_path, tensors), prefix="encoder.", skip=("3.",))
-    assert torch.equal(module[2].weight, other[2].weight)
-    assert torch.equal(module[3].weight, before)
-    assert report.left == {}
-    assert not any(name.startswith("3.") for name in report.tensors)
-
-
-@pytest.mark.parametrize("channels", [1, 2, 64])
-def test_a_kernel_for_colours_spreads_over_channels(tmp_path, channels):
-    """On a picture whose channels are all alike, the answer is that for the same picture in three colours."""
-    colours, module = nn.Conv2d(3, 4, 3), nn.Conv2d(channels, 4, 3)
-    report = load_weights(module, saved(tmp_path, colours.state_dict()), spread=True)
-    assert report.left == {}
-    grey = torch.randn(2, 1, 9, 9)
-    torch.testing.assert_close(
-        module(grey.expand(-1, channels, -1, -1)), colours(grey.expand(-1, 3, -1, -1)), atol=1e-5, rtol=1e-5
-    )
-    if channels > 1:
-        assert torch.equal(module.weight[:, 0], module.weight[:, 1])
-
-
 def test_half_precision_is_widened(tmp_path):
     module, other = small(), small().half()
     nn.init.uniform_(other[2].weight)

@@ -13,6 +13,7 @@ from dfrnet.cli.options import (
     Cache,
     Classes,
     Data,
+    Engine,
     Errata,
     Jobs,
     NamesMethods,
@@ -81,6 +82,7 @@ def extract(
     errata: Errata = True,
     cache: Cache = CACHE,
     jobs: Jobs = 0,
+    engine: Engine = "local",
 ) -> None:
     """Extract features into the cache that evaluate and train read; the same command goes on where it was cut.
 
@@ -91,6 +93,7 @@ def extract(
     from dfrnet.features import fitted_spec
     from dfrnet.features.batch import fill
     from dfrnet.features.released_maps import write_released_maps
+    from dfrnet.parallel import engine as on_engine
 
     if (layout is None) != (out is None):
         raise UserError("extract: --as released-maps and OUT, the folder to write, go together")
@@ -100,12 +103,13 @@ def extract(
         raise UserError(f"--set {sorted(fixed)[0]}: with --as released-maps the layout says what that is")
     loaded = load(data, classes, errata)
     spec = fitted_spec(loaded.clips, chosen.inputs(chosen.configured(preset, changes)))
-    with progress_bars("clips") as (progress,):
+    processes = cores(jobs) if engine == "local" else jobs
+    with on_engine(engine, jobs=processes), progress_bars("clips") as (progress,):
         if out is not None:
-            left_out = write_released_maps(loaded.clips, out, spec, jobs=cores(jobs), cache=cache, progress=progress)
+            left_out = write_released_maps(loaded.clips, out, spec, jobs=processes, cache=cache, progress=progress)
             done = f"{out}: maps of {len(loaded.clips) - len(left_out)} clips; read them with --data maps={out}"
         else:
-            filled = fill(loaded.clips, spec, jobs=cores(jobs), cache=cache, progress=progress)
+            filled = fill(loaded.clips, spec, jobs=processes, cache=cache, progress=progress)
             left_out = filled.left_out
             done = f"{cache}: features of {filled.done} clips extracted, of {filled.reused} there already"
     for sentence in left_out.values():

@@ -84,11 +84,12 @@ def study(
         )
     _check_words(selection, only)
     changes, own = _split_changes(change)
+    processes = cores(jobs) if engine == "local" else jobs  # a cluster has cores of its own
     options = Options(
-        out or Path("runs/study-quick" if quick else "runs/study"), seeds, audit_seeds, selection, cores(jobs), quick,
+        out or Path("runs/study-quick" if quick else "runs/study"), seeds, audit_seeds, selection, processes, quick,
         cache=cache, changes=changes, own=own, only=tuple(only),
     )  # fmt: skip
-    with on_engine(engine, jobs=cores(jobs) if engine == "local" else jobs):
+    with on_engine(engine, jobs=processes):
         made = _made([*STUDIES, "apex"] if name == ALL else [name], data, options, errata)
     _write(made, data, options, format, named=name)
     if not any(sheet.rows for one in made for sheet in one.sheets):

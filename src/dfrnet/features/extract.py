@@ -30,9 +30,10 @@ class FeatureSpec:
     ``maps`` names in MAPS, in the order of the channels; ``size`` side of the square maps in pixels; ``frame_size``
     side to which frames are brought before flow is computed (flow is in its pixels); ``flow`` in FLOWS; ``apex`` in
     APEX; ``centre`` in CENTRES, what is taken off the flow as head motion; ``scale`` in SCALES. ``align`` in ALIGNS,
-    with the points of ``landmarks`` (in LANDMARKERS); ``stabilise`` moves the aligned later frames by the fraction of a
-    pixel that brings the still parts of the face back to where they were at the onset. ``tiles`` in TILES: how the
-    finished maps are cut and laid together, around points of the face in the apex frame where one is found.
+    with the points of ``landmarks`` (in LANDMARKERS), which tiles and patches go by too; ``stabilise`` moves the
+    aligned later frames by the fraction of a pixel that brings the still parts of the face back to where they were at
+    the onset. ``tiles`` in TILES: how the finished maps are cut and laid together, around points of the face in the
+    apex frame where one is found.
     """
 
     maps: tuple[str, ...] = FLOW_MAPS
@@ -91,7 +92,7 @@ def extract(frames: Frames, spec: FeatureSpec, onset: int, apex: int, offset: in
     pair = frames[onset], frames[apex]
     _check_pair(*pair)
     first, second = (grey_square(image, spec.frame_size) for image in pair)
-    movement = Movement(first, second, FLOWS[spec.flow], spec.centre, frames, (onset, apex, offset))
+    movement = Movement(first, second, FLOWS[spec.flow], spec.centre, frames, (onset, apex, offset), spec.landmarks)
     points = None if spec.tiles == "none" else corner_points(pair[1], spec.landmarks)
     return _finish({name: MAPS[name](movement) for name in spec.maps}, spec, points)
 

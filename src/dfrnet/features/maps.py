@@ -25,7 +25,8 @@ class Movement:
     """Onset and apex frame, grey uint8 (H, W), and how to find the flow from the one to the other.
 
     Maps that need more than the two take it from ``frames``, the clip's own (aligned where that is wanted, of their own
-    size and colour), and ``positions``: onset, apex and offset in them.
+    size and colour), and ``positions``: onset, apex and offset in them. ``landmarks`` in LANDMARKERS finds the face
+    for maps around its points.
     """
 
     onset: Image
@@ -34,6 +35,7 @@ class Movement:
     centre: str = "median"
     frames: Frames = ()  # type: ignore[assignment]
     positions: tuple[int, int, int] = (0, 0, 0)
+    landmarks: str = "mediapipe"
 
     def grey_at(self, position: int) -> Image:
         """A frame as the onset and the apex are: grey uint8 (H, W), of their size."""

@@ -2,8 +2,9 @@
 
 ``patch_K`` is what the onset frame shows around landmark K of 300-W, ``change_K`` the apex frame less the onset frame
 at the same place, both in grey levels: 7x7 pixels of the square frames, the middle one nearest to the landmark.
-Landmarks are those of the onset frame: where the frames are aligned, the alignment's; elsewhere what MediaPipe's mesh
-sees; and where it sees no face, the average face's (:data:`dfrnet.faces.TEMPLATE`), so that no cropped clip is lost.
+Landmarks are those of the onset frame: where the frames are aligned, the alignment's; elsewhere what the spec's
+``landmarks`` sees; and where it sees no face, the average face's (:data:`dfrnet.faces.TEMPLATE`), so that no cropped
+clip is lost.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ def onset_points(movement: Movement) -> Array:
     else:
         # The frame itself, not the grey square: a face that was squeezed to a square is found less well.
         picture = frames[movement.positions[0]] if len(frames) else movement.onset
-        face = find_face(picture)
+        face = find_face(picture, movement.landmarks)
         if face is None:
             return TEMPLATE * side - 0.5
         points, shape = face.points, picture.shape[:2]

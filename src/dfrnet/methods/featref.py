@@ -80,5 +80,9 @@ METHOD = Method(
         "The number of epochs is not known: 30 here, by when the training loss has been near 0 for ten.",
         "Optimiser, rate and batch (Adam 1e-3, 64) are those of a public re-implementation of Dual-Inception, and the "
         "proposals' weight of 0.85 could not be checked against the paper.",
+        "On frames the flow is DIS; which one the paper has was not found, the re-implementation of Dual-Inception "
+        "takes TV-L1 (flow=tvl1).",
+        "Maps are centred, scaled per clip (no value is cut off) and normalised over the training clips; how the paper "
+        "scales them was not found, the re-implementation feeds the flow as it is, in pixels.",
     ),
 )

@@ -62,5 +62,9 @@ METHOD = Method(
         "The published 3,000 iterations are counted as 429 epochs at a batch of 64, the batch of a public "
         "re-implementation; the paper's own batch was not found.",
         "It has 2.664 M parameters, as public re-implementations have; the paper gives 2.77 M.",
+        "On frames the flow is DIS; which one the paper has was not found, the re-implementation takes TV-L1 "
+        "(flow=tvl1).",
+        "Maps are centred, scaled per clip (no value is cut off) and normalised over the training clips; the "
+        "re-implementation feeds the flow as it is, in pixels.",
     ),
 )

@@ -74,6 +74,9 @@ METHOD = Method(
     network=network,
     differences=(
         "The three channels are u, v and optical strain; how the authors painted their flow images is not public.",
+        "On frames the flow is DIS; the authors' is not known, their code begins with finished flow images.",
+        "Maps are centred, scaled per clip (no value is cut off) and normalised over the training clips; the released "
+        "code feeds 8-bit images as 0..1.",
         "Copies with magnified motion are left out: maps scaled by each clip's own maximum are the same for any "
         "magnification, and the released lists of training clips hold none either.",
         "On ready-made maps of 28x28 the last pooling makes 7x7 places out of 6x6; at the published 60x60, out of "

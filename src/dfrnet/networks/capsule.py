@@ -103,7 +103,7 @@ class CapsuleNet(nn.Module):
     def capsules(self, x: Tensor) -> Tensor:
         """(N, 3, S, S) -> (N, classes, 16), one vector for each class; the longest is the answer."""
         maps = self.primary(torch.relu(self.conv(self.trunk(x))))
-        primary = squash(maps.permute(0, 2, 3, 1).reshape(len(x), -1, PRIMARY))
+        primary = squash(maps.permute(0, 2, 3, 1).reshape(x.shape[0], -1, PRIMARY))
         votes = torch.einsum("ncp,cpk->nck", primary, self.transform)
         return route(votes.reshape(*votes.shape[:2], -1, CLASS), self.routings)
 
@@ -125,7 +125,7 @@ class CapsuleNet(nn.Module):
         each of its P pictures equally often, a clip of a class k times as common is what P / k pictures would make of
         it; the weights, inverse to the frequency, make the classes equal.
         """
-        pictures = x.reshape(len(x), -1, 3, *x.shape[2:])
+        pictures = x.reshape(x.shape[0], -1, 3, *x.shape[2:])
         if weight is None:
             return pictures[:, 0]
         copies = (pictures.shape[1] * (y @ weight) / weight.max()).clamp_min(1)

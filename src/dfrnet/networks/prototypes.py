@@ -31,7 +31,7 @@ class TimeConv(nn.Module):
         frames = x.shape[1]
         padded = F.pad(x, (0, 0, 0, 0, 0, 0, 1, 1))
         beside = torch.cat([padded[:, start : start + frames : self.pace] for start in range(3)], dim=2)
-        return of_clips(self.norm(self.conv(beside.flatten(0, 1))), len(x))
+        return of_clips(self.norm(self.conv(beside.flatten(0, 1))), x.shape[0])
 
 
 def of_clips(frames: Tensor, clips: int) -> Tensor:
@@ -53,7 +53,7 @@ class Block(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         # Not a stride of the 1x1 convolution: with few channels its gradient on the CPU writes outside its memory.
         kept = x[:, :: self.pace, :, :: self.stride, :: self.stride]
-        kept = of_clips(self.shortcut(kept.flatten(0, 1)), len(x))
+        kept = of_clips(self.shortcut(kept.flatten(0, 1)), x.shape[0])
         return torch.relu(kept + self.f2(torch.relu(self.f1(x))))
 
 
@@ -104,7 +104,7 @@ class PrototypeNet(nn.Module):
 
     def embed(self, x: Tensor) -> Tensor:
         """(N, 2 K, S, S) -> (N, embedding), from the whole face and from the regions that matter."""
-        features = self.stages(self.stem(x.reshape(len(x), -1, 2, *x.shape[2:]))).mean(1)
+        features = self.stages(self.stem(x.reshape(x.shape[0], -1, 2, *x.shape[2:]))).mean(1)
         embedded: Tensor = self.head(torch.cat([features.mean((2, 3)), self.attention(features)], 1))
         return embedded
 

@@ -27,39 +27,26 @@ class Loaded:
     left: dict[str, str]
 
 
-def load_weights(
-    module: nn.Module,
-    path: Path,
-    *,
-    prefix: str = "",
-    skip: Sequence[str] = (),
-    names: Callable[[str], str] = str,
-    spread: bool = False,
-) -> Loaded:
+def load_weights(module: nn.Module, path: Path, *, names: Callable[[str], str] = str) -> Loaded:
     """Fill ``module`` from a safetensors file, tensor by tensor, wherever name and shape agree.
 
-    ``prefix`` stands before every name in the file; tensors of ``module`` whose names begin with one of ``skip`` are
-    left alone; ``names`` turns a name of ``module`` into the file's. What the file lacks or holds in another shape (a
-    first convolution for other channels, a classifier for other classes) stays as initialised. With ``spread`` a
-    kernel for three colours is fitted to C channels: its mean over the colours for each, times 3 / C, so that equal
-    channels give the answer that a grey picture gave. UserError where the file cannot be read, is a pickle, or fills
-    fewer than half of the tensors.
+    ``names`` turns a name of ``module`` into the file's. What the file lacks or holds in another shape (a first
+    convolution for other channels, a classifier for other classes) stays as initialised. UserError where the file
+    cannot be read, is a pickle, or fills fewer than half of the tensors.
     """
     import torch
 
-    own = {name: tensor for name, tensor in module.state_dict().items() if not name.startswith(tuple(skip))}
+    own = module.state_dict()
     found, left = {}, {}
     with _opened(path) as file:
         held = set(file.keys())
         for name, tensor in own.items():
-            theirs = prefix + names(name)
+            theirs = names(name)
             shape = tuple(file.get_slice(theirs).get_shape()) if theirs in held else None
             if shape is None:
                 left[name] = "not in the file"
             elif shape == tensor.shape:
                 found[name] = file.get_tensor(theirs)
-            elif spread and shape[1:2] == (3,) and shape[:1] + shape[2:] == tensor.shape[:1] + tensor.shape[2:]:
-                found[name] = file.get_tensor(theirs).mean(dim=1, keepdim=True) * (3 / tensor.shape[1])
             else:
                 left[name] = f"{list(shape)} in the file, {list(tensor.shape)} here"
     # A counter of steps, which files often lack and which nothing here reads.
@@ -67,7 +54,7 @@ def load_weights(
     if len(found) < len(left):
         raise UserError(
             f"{path}: its weights are for another network: {len(found)} of {len(found) + len(left)} tensors fit; it "
-            f"holds {_first(sorted(held))}, and {_first([prefix + names(name) for name in left])} are wanted"
+            f"holds {_first(sorted(held))}, and {_first([names(name) for name in left])} are wanted"
         )
     with torch.no_grad():
         for name, tensor in found.items():

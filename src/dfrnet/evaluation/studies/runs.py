@@ -14,8 +14,9 @@ from typing import Any
 from dfrnet.datasets import Loaded, load, synthetic
 from dfrnet.datasets.labels import labelled
 from dfrnet.evaluation.cost import Cost, measure
+from dfrnet.evaluation.identity import OtherRunError
 from dfrnet.evaluation.records import Run, read_json, write_json
-from dfrnet.evaluation.run import OtherRunError, evaluate
+from dfrnet.evaluation.run import evaluate
 from dfrnet.evaluation.studies.apex import renamed
 from dfrnet.evaluation.studies.paper import QUICK
 from dfrnet.evaluation.studies.plan import Entry, Options, Study
