@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -94,15 +95,15 @@ def evaluate(
     settings = chosen.configured(preset, changes_of(change))
     loaded = load(data, classes, errata)
     folder = Path("runs") / method if out is None else out
-    same = {**loaded.record, "protocol": protocol, "jobs": cores(jobs), "cache": cache}
-    processes = cores(jobs) if engine == "local" else jobs
+    same = {**loaded.record, "protocol": protocol, "cache": cache}
+    processes = cores(jobs) if engine == "local" else jobs  # a cluster has cores of its own
     with on_engine(engine, jobs=processes), progress_bars("clips", "folds") as (extracting, progress):
         run = run_evaluation(
             chosen, loaded.clips, folder, settings=settings, selection=selection, seeds=range(seed, seed + seeds),
-            audit_seeds=audit_seeds, extracting=extracting, progress=progress, **same,
+            audit_seeds=audit_seeds, jobs=processes, extracting=extracting, progress=progress, **same,
         )  # fmt: skip
     if controls:
-        for reason in evaluate_controls(folder, loaded.clips, **same):
+        for reason in evaluate_controls(folder, loaded.clips, jobs=cores(jobs), **same):
             typer.echo(f"note: no control row, {reason}", err=True)
     _finish(run)
 
@@ -160,21 +161,49 @@ def compare(
 @app.command()
 def score(
     predictions: Annotated[Path, typer.Argument(metavar="PREDICTIONS.csv", show_default=False)],
-    format: Annotated[str, typer.Option(help=TABLE_FORMATS)] = "text",  # noqa: A002
+    format: Annotated[str, typer.Option(help=f"{TABLE_FORMATS} Of spotting: text or json.")] = "text",  # noqa: A002
     classes: Annotated[str, typer.Option(help="The class list, comma-separated.  [default: those in the file]")] = "",
+    spotting: Annotated[
+        Path | None,
+        typer.Option(metavar="TRUTH.csv", help="Score movements found in long videos against this annotation."),
+    ] = None,
+    seconds: Annotated[bool, typer.Option("--seconds", help="Spotting: times are in seconds, not frames.")] = False,
+    fps: Annotated[float | None, typer.Option(help="Spotting: frames a second where no file says it.")] = None,
+    videos: Annotated[
+        Path | None,
+        typer.Option(metavar="VIDEOS.csv", help="Spotting: video and duration (s), or frames and fps; all videos."),
+    ] = None,
+    iou: Annotated[float | None, typer.Option(help="Spotting: overlap from which it is right; 0.5.")] = None,
+    compat: Annotated[str | None, typer.Option(help="Spotting: also the figures of strs-metric, faults kept.")] = None,
 ) -> None:
     """Score anybody's predictions: a CSV with columns truth and prediction; dataset, subject, clip optional.
 
     Example: dfrnet score runs/svm/predictions.csv
-    """
-    from dfrnet.evaluation.score import score_file
-    from dfrnet.evaluation.tables import render
 
+    Movements in long videos: CSV with columns video, onset, offset; apex, label, kind, score, subject, fps optional.
+
+    Example: dfrnet score --spotting truth.csv found.csv --fps 200 --videos videos.csv
+    """
     named = tuple(name.strip() for name in classes.split(",")) if classes else None
     if named and (len(set(named)) < len(named) or "" in named):
         raise UserError(f"--classes {classes}: name each class once")
-    rows = score_file(predictions, named)
-    typer.echo(render(rows, format, width()), nl=False)
+    if spotting is not None:
+        from dfrnet.evaluation.spotting_files import score_spotting_files
+        from dfrnet.evaluation.spotting_text import render_spotting
+
+        found = score_spotting_files(
+            spotting, predictions, videos, frames=not seconds, fps=fps, iou=0.5 if iou is None else iou,
+            compat=compat, classes=named,
+        )  # fmt: skip
+        typer.echo(render_spotting(found, format), nl=False)
+        return
+    alone = {"--seconds": seconds or None, "--fps": fps, "--videos": videos, "--iou": iou, "--compat": compat}
+    if given := [option for option, value in alone.items() if value is not None]:
+        raise UserError(f"{', '.join(given)}: of spotting only; give --spotting TRUTH.csv too")
+    from dfrnet.evaluation.score import score_file
+    from dfrnet.evaluation.tables import render
+
+    typer.echo(render(score_file(predictions, named), format, width()), nl=False)
 
 
 @app.command(cls=NamesMethods)
@@ -182,6 +211,16 @@ def train(
     method: Annotated[str, typer.Argument(metavar="METHOD", show_default=False)],
     data: Data,
     out: Annotated[Path, typer.Option(help="The model file (safetensors).")],
+    run: Annotated[
+        Path | None, typer.Option(help="A finished run of the same method, settings and data: calibrates the model.")
+    ] = None,
+    coverage: Annotated[
+        float | None, typer.Option(help="The share of movements that get a label.  [default: 0.8]", min=0.1, max=1)
+    ] = None,
+    accuracy: Annotated[
+        float | None, typer.Option(help="Instead: label as many as this share of right labels allows.", min=0, max=1)
+    ] = None,
+    half: Annotated[bool, typer.Option("--half", help="Round the weights to 16 bits: half the file.")] = False,
     seed: Seed = 0,
     jobs: Jobs = 0,
     preset: Preset = "",
@@ -192,23 +231,38 @@ def train(
 ) -> None:
     """Fit METHOD once on all clips, for use on new frames; its accuracy is what evaluate says of the same data.
 
-    Example: dfrnet train dfrnet --data synthetic --set inputs=flow --out models/flow.safetensors
+    With --run that accuracy goes into the model's card, its probabilities are calibrated, and it gives no label where
+    it is not sure.
+
+    Example: dfrnet train dfrnet --data synthetic --set inputs=flow --out models/flow.safetensors --run runs/flow
     """
+    from dfrnet.evaluation.calibration import measured
     from dfrnet.recognizer import check_target
     from dfrnet.recognizer import train as fit
 
+    if run is None and (coverage, accuracy) != (None, None):
+        raise UserError("--coverage and --accuracy need a --run that tells how sure held-out answers are")
     chosen = find_method(method)
     settings = chosen.configured(preset, changes_of(change))
     check_target(out)
     loaded = load(data, classes, errata)
+    found = None
+    if run is not None:
+        found = measured(run, chosen, settings, loaded.classes, loaded.clips, coverage=coverage, accuracy=accuracy)
     with progress_bars("clips") as (progress,):
         model = fit(
-            chosen, loaded.clips, settings, **loaded.record, seed=seed, jobs=cores(jobs), cache=cache,
+            chosen, loaded.clips, settings, **loaded.record, seed=seed, jobs=cores(jobs), cache=cache, half=half,
             progress=progress,
         )  # fmt: skip
+    if found is not None:
+        model = replace(model, **found)
     model.save(out)
     trained = model.trained_on
     typer.echo(f"{out}: {method} trained on {trained['clips']} clips of {trained['subjects']} subjects", err=True)
+    if found is None:
+        typer.echo("note: not calibrated and without a measured score; --run gives it both", err=True)
+    else:
+        typer.echo(f"temperature {model.temperature:.3f}, no label below {model.threshold:.3f}", err=True)
 
 
 @app.command(cls=NamesMethods)

@@ -8,19 +8,15 @@ spreadsheet does: the header is row 1.
 
 from __future__ import annotations
 
-import csv
-import difflib
-import io
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from dfrnet.evaluation.rows import Row, read_rows
 from dfrnet.evaluation.scores import GIVEN, ScoreRow, data_subsets, score_row, subset
 from dfrnet.types import Prediction, UserError
 
 REQUIRED = ("truth", "prediction")
-
-Row = tuple[int, dict[str, str]]
 
 
 def read_predictions(path: Path, classes: Sequence[str] | None = None) -> tuple[list[Prediction], tuple[str, ...]]:
@@ -76,54 +72,13 @@ def score_file(path: Path, classes: Sequence[str] | None = None) -> list[ScoreRo
 
 
 def _read_rows(path: Path) -> list[Row]:
-    """Row number and stripped fields of every row that is not blank."""
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except OSError as error:
-        raise UserError(f"{path}: cannot be read ({error.strerror}); give the path of a CSV file") from None
-    except UnicodeDecodeError:
-        raise UserError(f"{path}: not UTF-8 text; save it as CSV in UTF-8") from None
-    header = text.lstrip().partition("\n")[0]
-    if not header.strip():
-        raise UserError(f"{path}: empty; it needs a header with the columns truth and prediction, and a row a clip")
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=max(",;\t", key=header.count))
-    names: list[str] = []
-    rows = []
-    try:
-        for fields in reader:
-            cells = [field.strip() for field in fields]
-            if not any(cells):
-                continue
-            if not names:
-                names = cells
-                _check_columns(path, names)
-            elif len(cells) < len(names) or any(cells[len(names) :]):
-                raise UserError(
-                    f"{path}, row {reader.line_num}: {len(cells)} fields under {len(names)} columns; "
-                    "quote a field that holds the separator"
-                )
-            else:
-                rows.append((reader.line_num, dict(zip(names, cells, strict=False))))
-    except csv.Error as error:
-        raise UserError(f"{path}, row {reader.line_num}: {error}; save it as plain CSV") from None
+    """Every row that is not blank; UserError where there is none."""
+    names, rows = read_rows(path, REQUIRED, "clip")
+    if "seed" in names and "clip" not in names:
+        raise UserError(f"{path}: a column 'seed' needs a column 'clip', to tell which rows are one clip; add it")
     if not rows:
         raise UserError(f"{path}: only a header, no predictions; give it a row a clip")
     return rows
-
-
-def _check_columns(path: Path, names: Sequence[str]) -> None:
-    twice = next((name for name in names if name and names.count(name) > 1), None)
-    if twice is not None:
-        raise UserError(f"{path}: two columns are called {twice!r}; rename one")
-    if "seed" in names and "clip" not in names:
-        raise UserError(f"{path}: a column 'seed' needs a column 'clip', to tell which rows are one clip; add it")
-    for column in REQUIRED:
-        if column in names:
-            continue
-        lowered = {name.lower(): name for name in names}
-        close = difflib.get_close_matches(column, lowered, n=1)
-        hint = f"is it {lowered[close[0]]!r}? Rename it" if close else "rename yours"
-        raise UserError(f"{path}: no column {column!r} among {', '.join(map(repr, names))}; {hint}")
 
 
 def _prediction(path: Path, number: int, row: dict[str, str], classes: Sequence[str]) -> Prediction:
