@@ -7,10 +7,11 @@ yields one :class:`Prediction`. All are frozen dataclasses; clips and features c
 from __future__ import annotations
 
 import difflib
+import itertools
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
@@ -155,7 +156,7 @@ class Event:
     ``kind``: ``micro`` (up to half a second), ``macro`` (longer), or what a coder calls it. ``label``: one of the
     classes, None where the recogniser abstains or was not asked; ``probabilities``: of every class, calibrated.
     ``score`` 0..1: how far the movement stands out from the face's own baseline. ``regions``: where it was seen, the
-    strongest first (faces.REGIONS). ``action_units``: in FACS notation with side and intensity where they are known
+    strongest first (``video.motion``). ``action_units``: in FACS notation with side and intensity where they are known
     (``LAU12C``). ``quality``: what lowers the trust in it, in words; empty where nothing does. ``track``: which face.
     """
 
@@ -185,6 +186,79 @@ class Interval:
     end: float
     reason: str
     track: int | None = None
+
+
+@dataclass(frozen=True)
+class Recording:
+    """What is known of one recording: its events, and the intervals that cannot be assessed, in order.
+
+    ``source``: the file or camera, as it was named. ``duration``: seconds, 0 where unknown. ``fps``: measured frames a
+    second, 0 where unknown. ``record``: versions, model, settings, cautions; anything that JSON can hold. ``tracks``:
+    the faces seen; those of events and intervals count without being named here. ``curve``: (seconds, how far the face
+    stands from its own baseline, 0..1) for a picture. UserError for times that cannot be.
+    """
+
+    source: str
+    duration: float
+    fps: float
+    events: tuple[Event, ...] = ()
+    intervals: tuple[Interval, ...] = ()
+    record: Mapping[str, Any] = field(default_factory=dict)
+    tracks: tuple[int, ...] = ()
+    curve: tuple[tuple[float, float], ...] = ()
+
+    def __post_init__(self) -> None:
+        for name, value in (("duration", self.duration), ("fps", self.fps)):
+            if not 0 <= value < float("inf"):
+                raise UserError(f"recording {self.source}: its {name} of {value} must be a number, 0 where unknown")
+        for one in self.intervals:
+            if not 0 <= one.start <= one.end < float("inf"):
+                raise UserError(f"interval {one.start} s, {one.end} s ({one.reason}): start and end must be in order")
+
+    def with_record(self, **more: Any) -> Recording:
+        """The same with more said in the record."""
+        return replace(self, record={**self.record, **more})
+
+    @property
+    def faces(self) -> tuple[int, ...]:
+        """Every face that is named anywhere, ascending."""
+        named = {event.track for event in self.events} | {i.track for i in self.intervals if i.track is not None}
+        return tuple(sorted(named | set(self.tracks)))
+
+    @property
+    def assessable(self) -> float:
+        """The share of the duration, 0..1, in which at least one face could be assessed; 1 where nothing is said.
+
+        An interval without a track (no face at all) counts for every face.
+        """
+        if not self.duration:
+            return 1.0
+        edges = {0.0, self.duration, *(t for i in self.intervals for t in (i.start, i.end))}
+        times = sorted(t for t in edges if t <= self.duration)
+        faces = self.faces or (None,)
+        by_face = {face: _merged([i for i in self.intervals if i.track in (None, face)]) for face in faces}
+        positions = dict.fromkeys(faces, 0)
+        good = 0.0
+        for start, end in itertools.pairwise(times):
+            bad = True
+            for face, spans in by_face.items():
+                while positions[face] < len(spans) and spans[positions[face]][1] <= start:
+                    positions[face] += 1
+                at = positions[face]
+                bad = bad and at < len(spans) and spans[at][0] <= start
+            good += 0.0 if bad else end - start
+        return min(good / self.duration, 1.0)
+
+
+def _merged(intervals: list[Interval]) -> list[tuple[float, float]]:
+    """The union of intervals as disjoint spans, ascending."""
+    spans: list[tuple[float, float]] = []
+    for one in sorted(intervals, key=lambda i: (i.start, i.end)):
+        if spans and one.start <= spans[-1][1]:
+            spans[-1] = (spans[-1][0], max(spans[-1][1], one.end))
+        else:
+            spans.append((one.start, one.end))
+    return spans
 
 
 @runtime_checkable

@@ -1,0 +1,36 @@
+"""Commands that carry events between programs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+app = typer.Typer()
+
+
+@app.command()
+def convert(
+    source: Annotated[Path, typer.Argument(metavar="IN", help="A file of events, of dfrnet or of a coder.")],
+    out: Annotated[Path, typer.Argument(metavar="OUT", help="The file to write.")],
+    come: Annotated[
+        str, typer.Option("--from", help="Format of IN: csv, json, elan, boris, datavyu, bids or textgrid; else seen.")
+    ] = "",
+    to: Annotated[str, typer.Option("--to", help="Format of OUT, the same names; else by its ending.")] = "",
+    fps: Annotated[float | None, typer.Option(help="Frames a second, for sheets that count in frames.")] = None,
+) -> None:
+    """Carry events from one program's file to another's, and say what the format cannot hold.
+
+    Example: dfrnet convert talk.eaf talk_events.tsv
+    """
+    from dfrnet.exchange.formats import format_of, meant_by, read
+
+    written = format_of(to or meant_by(out))
+    recording = read(source, come or None, fps)
+    written.write(recording, out)
+    for what in recording.record.get("not_read", []):
+        typer.echo(f"note: not read: {what}", err=True)
+    typer.echo(f"{out}: {len(recording.events)} events, {len(recording.intervals)} intervals not assessable")
+    if written.losses:
+        typer.echo(f"note: {'; '.join(written.losses)}", err=True)

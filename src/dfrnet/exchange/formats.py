@@ -1,0 +1,116 @@
+"""The formats by name, and a reader and a writer that find out which one is meant."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from dfrnet.exchange import bids, boris, datavyu, elan, events_csv, events_json, textgrid
+from dfrnet.exchange.files import decoded, read_bytes
+from dfrnet.types import Recording, UserError, unknown_name
+
+
+@dataclass(frozen=True)
+class Format:
+    """``suffix`` ends the file's name; ``write(recording, path)``; ``read(path, fps)``.
+
+    ``losses``: what does not come back as it was. Everything else does.
+    """
+
+    suffix: str
+    write: Callable[[Recording, Path], None]
+    read: Callable[[Path, float | None], Recording]
+    losses: tuple[str, ...] = ()
+
+
+MICROSECONDS = "times are rounded to a microsecond, the duration to the sum of the rounded ends"
+MILLISECONDS = "times are rounded to a millisecond"
+DECIMALS = "score and probabilities have four decimals"
+SHORTEST = "an event or interval shorter than a millisecond is a millisecond long"
+ORDER = "events and intervals come back in order of time"
+RETURNS = "a carriage return becomes a line end"
+CURVE = "no curve: events.json has it"
+
+FORMATS: dict[str, Format] = {
+    "csv": Format(
+        ".csv", events_csv.write, events_csv.read,
+        (MICROSECONDS, DECIMALS, "no intervals, source, duration, fps, tracks, record and curve: events.json has them"),
+    ),
+    "json": Format(".json", events_json.write, events_json.read),
+    "elan": Format(".eaf", elan.write, elan.read, (MILLISECONDS, DECIMALS, SHORTEST, ORDER, CURVE)),
+    "boris": Format(".boris", boris.write, boris.read, (MILLISECONDS, DECIMALS, SHORTEST, ORDER, CURVE)),
+    "datavyu": Format(
+        ".opf", datavyu.write, datavyu.read, (MILLISECONDS, DECIMALS, ORDER, RETURNS, CURVE),
+    ),
+    "bids": Format("_events.tsv", bids.write, bids.read, (MICROSECONDS, DECIMALS, ORDER, CURVE)),
+    "textgrid": Format(".TextGrid", textgrid.write, textgrid.read, (MICROSECONDS, DECIMALS, SHORTEST, ORDER, CURVE)),
+}  # fmt: skip
+
+
+def format_of(name: str) -> Format:
+    """The format of that name; UserError for another."""
+    if name not in FORMATS:
+        raise unknown_name("format", name, FORMATS)
+    return FORMATS[name]
+
+
+def file_name(source: str, name: str) -> str:
+    """What a file about ``source`` is called: ``talk.mp4`` -> ``talk.eaf``, ``talk_events.tsv``."""
+    stem = Path(source).stem or "recording"
+    return (bids.bids_stem(stem) if name == "bids" else stem) + format_of(name).suffix
+
+
+def meant_by(path: Path) -> str:
+    """The name of the format that a file's ending stands for; UserError where it stands for none."""
+    endings = {one.suffix.lower(): name for name, one in FORMATS.items()} | {".tsv": "bids"}
+    for ending in sorted(endings, key=len, reverse=True):
+        if path.name.lower().endswith(ending):
+            return endings[ending]
+    raise UserError(f"{path}: its ending names no format; add one of {', '.join(endings)} or give --to")
+
+
+def write(recording: Recording, path: str | Path, format: str | None = None) -> None:  # noqa: A002
+    """Write a recording whole or not at all; the format follows from the file's name where none is given."""
+    path = Path(path)
+    format_of(format or meant_by(path)).write(recording, path)
+
+
+def read(path: str | Path, format: str | None = None, fps: float | None = None) -> Recording:  # noqa: A002
+    """Events of a file of ours or of a coder, in any of FORMATS; the format is seen in the file where none is given.
+
+    ``fps``: frames a second of sheets that count in frames. UserError, with file and row, for what cannot be read.
+    """
+    path = Path(path)
+    if fps is not None and not 0 < fps < float("inf"):
+        raise UserError(f"--fps {fps}: a number above 0")
+    return format_of(format or guess(path)).read(path, fps)
+
+
+def guess(path: Path) -> str:
+    """The name of the format that a file is in, seen in what it holds; UserError where that is none."""
+    if path.is_dir():
+        raise UserError(f"{path}: a folder; name a file in it, such as events.json")
+    data = read_bytes(path)
+    if data.startswith(b"PK"):
+        return "datavyu"
+    text = decoded(data[:1_000_000])
+    head = text.lstrip()[:4000]
+    if head.startswith("<"):
+        return "elan"
+    if head.startswith("File type") or "ooTextFile" in head[:200] or data.startswith(b"ooBinaryFile"):
+        return "textgrid"
+    if head.startswith("{"):
+        return "boris" if '"behaviors_conf"' in text or '"observations"' in text else "json"
+    if re.match(r"#\d\s*$|[^\n]*\((MATRIX|NOMINAL|TEXT)\b", head, re.MULTILINE):
+        return "datavyu"
+    first = head.partition("\n")[0].rstrip("\r").split("\t")
+    if first[:2] == ["onset", "duration"]:
+        return "bids"
+    table = "Behavior" in head and re.search(r"\b(START|STOP|POINT|STATE|Start \(s\)|Behavior type|Status)\b", text)
+    if table:
+        return "boris"
+    if "\0" in text or not head:
+        raise UserError(f"{path}: {'empty' if not head else 'no file of events'}; known: {', '.join(FORMATS)}")
+    return "csv"
