@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from dfrnet.faces import find_face, mesh
+from dfrnet.frames import read_image
 from dfrnet.types import UserError
 from trees import REPOSITORY
 
@@ -66,3 +67,29 @@ def test_boxes_that_overlap_become_their_weighted_mean():
     np.testing.assert_allclose(merged[0][0][0], [(10 * 0.6 + 11 * 0.9) / 1.5, 10], rtol=1e-6)
     np.testing.assert_allclose(merged[1][0], row(60, 10, 8))
     assert mesh._merge(rows[:0], np.zeros(0, np.float32)) == []
+
+
+def test_where_to_look_again():
+    """The box of turned points is theirs, turned: its line of the eyes, centre and sides go along."""
+    points = np.random.default_rng(1).uniform(-50, 50, (468, 2)).astype(np.float32)
+    left, right = mesh.OUTER_CORNERS
+    points[left], points[right] = (-30, -10), (30, -10)
+    level = mesh.around(points)
+    low, high = points.min(0), points.max(0)
+    np.testing.assert_allclose(level.centre, (low + high) / 2, atol=1e-4)
+    np.testing.assert_allclose(level.sides, high - low, rtol=1e-5)
+    turn = np.array([[np.cos(0.6), -np.sin(0.6)], [np.sin(0.6), np.cos(0.6)]], np.float32)
+    turned = mesh.around(points @ turn.T + 7)
+    assert turned.roll == pytest.approx(0.6, abs=1e-5)
+    np.testing.assert_allclose(turned.centre, turn @ level.centre + 7, atol=1e-3)
+    np.testing.assert_allclose(turned.sides, level.sides, rtol=1e-4)
+
+
+def test_looked_at_again_and_again_the_mesh_stays():
+    image = read_image(REPOSITORY / "tests/data/single_face.jpg")
+    first, _ = mesh.mesh(image, mesh.detect(image)[0])
+    points = first
+    for _ in range(10):
+        points, chance = mesh.mesh(image, mesh.around(points))
+        assert chance > 0.99
+    assert np.linalg.norm(points - first, axis=1).mean() < 0.02 * np.hypot(*(first[263] - first[33]))

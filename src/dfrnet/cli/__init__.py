@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from dfrnet import __version__
-from dfrnet.cli import data, evaluation, studies, weights
+from dfrnet.cli import agreement, data, evaluation, exchange, models, studies, video, weights
 from dfrnet.types import UserError
 
 # Commands import what they run when they run, so that --help answers at once.
@@ -27,6 +27,10 @@ app.add_typer(evaluation.app)
 app.add_typer(weights.app)
 app.add_typer(studies.app)
 app.add_typer(data.app)
+app.add_typer(models.app)
+app.add_typer(video.app)
+app.add_typer(exchange.app)
+app.add_typer(agreement.app)
 
 NEEDS = {
     "torch": "train", "matplotlib": "report", "av": "video", "dlib": "dlib", "torchvision": "backbones", "ray": "ray",

@@ -175,13 +175,13 @@ def draw_clips(
     clips = []
     for subject in range(1, subjects + 1):
         rng = np.random.default_rng(np.random.SeedSequence([seed, subject, 3]))
-        styles = _draw_styles(rng, difficulty.variation)
+        styles = draw_styles(rng, difficulty.variation)
         labels = _deal(rng, clips_per_subject)
         clips += [_draw_clip(difficulty, styles, label, seed, subject, k + 1, fps) for k, label in enumerate(labels)]
     return clips
 
 
-def _draw_styles(rng: np.random.Generator, variation: float) -> dict[str, list[Style]]:
+def draw_styles(rng: np.random.Generator, variation: float) -> dict[str, list[Style]]:
     """How one person does every pull of every action unit."""
     spread = variation * np.array([0.45, 0.45, 2.2, 2.2, 0.2])
     styles: dict[str, list[Style]] = {}
@@ -204,13 +204,13 @@ def _draw_clip(
     rng = np.random.default_rng(np.random.SeedSequence([seed, subject, 4, number]))
     choices = {name: e.share for name, e in EMOTIONS.items() if e.label == label}
     emotion = str(rng.choice(list(choices), p=list(choices.values())))
-    units = _draw_units(rng, EMOTIONS[emotion], difficulty)
+    units = draw_units(rng, EMOTIONS[emotion], difficulty)
     length = int(np.clip(_round(rng.uniform(0.1, 0.5) * fps), max(2, np.ceil(0.1 * fps)), 0.5 * fps))
     onset = 1 + _round(rng.uniform(0.1, 0.3) * fps)
     apex = onset + int(np.clip(_round(_between(difficulty.apex, rng.uniform()) * length), 1, length - 1))
     offset = onset + length
     points = landmarks(identity_of(seed, subject))
-    bumps = _draw_expression(rng, units, styles, points, difficulty)
+    bumps = draw_expression(rng, units, styles, points, difficulty)
     count = offset + 1 + _round(rng.uniform(0.1, 0.3) * fps)
     head = np.array([difficulty.drift, difficulty.drift, np.deg2rad(difficulty.rotation), 0.004 * difficulty.drift,
                      difficulty.turn, difficulty.turn])  # fmt: skip
@@ -238,7 +238,7 @@ def _round(value: float) -> int:
     return int(np.rint(value))
 
 
-def _draw_units(rng: np.random.Generator, emotion: Emotion, difficulty: Difficulty) -> tuple[str, ...]:
+def draw_units(rng: np.random.Generator, emotion: Emotion, difficulty: Difficulty) -> tuple[str, ...]:
     """Action units of one clip, with the side in front where only one side moves."""
     sets = emotion.blends if rng.uniform() < difficulty.ambiguity else emotion.prototypes
     units = sets[rng.integers(len(sets))]
@@ -246,7 +246,7 @@ def _draw_units(rng: np.random.Generator, emotion: Emotion, difficulty: Difficul
     return tuple(u if all(p.middle for p in ACTION_UNITS[u]) else side + u for u in units)
 
 
-def _draw_expression(
+def draw_expression(
     rng: np.random.Generator,
     units: tuple[str, ...],
     styles: dict[str, list[Style]],
@@ -275,18 +275,27 @@ def _draw_others(
     others = []
     blinks, middle, length = rng.uniform() < difficulty.blink, rng.uniform(0, count), rng.uniform(0.15, 0.35) * fps
     if blinks:
-        closed = rng.uniform(0.5, 1.0)
-        opening = points[[40, 41]].mean(0)[1] - points[[37, 38]].mean(0)[1]
-        lids = tuple(place(BLINK, side, points, Style(), closed * opening) for side in "LR")
+        lids = draw_blink(points, rng.uniform(0.5, 1.0))
         others.append(Movement(lids, middle - 0.4 * length, middle, middle + 0.6 * length))
     for _ in range(3):
-        place_x, place_y = points[rng.integers(len(points))] + rng.normal(0, 4, 2)
-        reach, move = rng.uniform(6, 14, 2), rng.normal(0, difficulty.restless, 2)
+        bump = draw_restless(rng, points, difficulty)
         apex, rise = rng.uniform(0, count), rng.uniform(0.08, 0.4, 2) * fps
         if difficulty.restless:
-            bump = Bump(*(float(v) for v in (place_x, place_y, *reach, reach[1], *move)))
             others.append(Movement((bump,), apex - rise[0], apex, apex + rise[1]))
     return tuple(others)
+
+
+def draw_blink(points: Floats, closed: float) -> tuple[Bump, ...]:
+    """Both upper lids of the face with ``points`` (68, 2) down by ``closed``, a share of the eyes' opening."""
+    opening = points[[40, 41]].mean(0)[1] - points[[37, 38]].mean(0)[1]
+    return tuple(place(BLINK, side, points, Style(), closed * opening) for side in "LR")
+
+
+def draw_restless(rng: np.random.Generator, points: Floats, difficulty: Difficulty) -> Bump:
+    """A small movement that means nothing, near any of the ``points`` (68, 2)."""
+    place_x, place_y = points[rng.integers(len(points))] + rng.normal(0, 4, 2)
+    reach, move = rng.uniform(6, 14, 2), rng.normal(0, difficulty.restless, 2)
+    return Bump(*(float(v) for v in (place_x, place_y, *reach, reach[1], *move)))
 
 
 ANNOTATIONS = ("id", "subject", "label", "emotion", "action_units", "onset", "apex", "offset", "fps")

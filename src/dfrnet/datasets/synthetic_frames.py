@@ -50,9 +50,7 @@ class SyntheticFrames:
         frame = self.exposed(index)
         if not self.jpeg:
             return frame
-        _, data = cv2.imencode(".jpg", frame[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, self.jpeg])
-        decoded = np.asarray(cv2.imdecode(data, cv2.IMREAD_COLOR), dtype=np.uint8)
-        return np.ascontiguousarray(decoded[..., ::-1])
+        return compressed(frame, self.jpeg)
 
     def exposed(self, index: int) -> Image:
         """The frame as it leaves the sensor: flicker and noise, before JPEG."""
@@ -109,6 +107,13 @@ class SyntheticFrames:
         if not -self.count <= index < self.count:
             raise IndexError(f"frame {index} of {self.count}")
         return index % self.count
+
+
+def compressed(frame: Image, quality: int) -> Image:
+    """The picture (H, W, 3) RGB or (H, W) as it comes out of a JPEG of ``quality`` 1..100."""
+    _, data = cv2.imencode(".jpg", frame[..., ::-1] if frame.ndim == 3 else frame, [cv2.IMWRITE_JPEG_QUALITY, quality])
+    decoded = np.asarray(cv2.imdecode(data, cv2.IMREAD_UNCHANGED), dtype=np.uint8)
+    return np.ascontiguousarray(decoded[..., ::-1] if frame.ndim == 3 else decoded)
 
 
 def _grid() -> Floats:

@@ -143,10 +143,14 @@ def peak(bumps: tuple[Bump, ...]) -> float:
     return float(np.hypot(*field(bumps, np.concatenate([grid, centres])).T).max())
 
 
-def time_course(time: Floats | float, onset: float, apex: float, offset: float) -> Floats:
-    """0 up to onset, a smooth rise to 1 at apex, a smooth fall to 0 at offset; all in the same unit."""
+def time_course(time: Floats | float, onset: float, apex: float, offset: float, release: float | None = None) -> Floats:
+    """0 up to onset, a smooth rise to 1 at apex, a smooth fall to 0 at offset; all in the same unit.
+
+    With ``release``, it stays at 1 from apex until then.
+    """
+    release = apex if release is None else release
     rise = np.clip((np.asarray(time, dtype=np.float64) - onset) / (apex - onset), 0, 1)
-    fall = np.clip((offset - np.asarray(time)) / (offset - apex), 0, 1)
+    fall = np.clip((offset - np.asarray(time)) / (offset - release), 0, 1)
     return np.asarray((rise**2 * (3 - 2 * rise)) * (fall**2 * (3 - 2 * fall)), dtype=np.float64)
 
 

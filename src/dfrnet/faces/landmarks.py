@@ -63,7 +63,20 @@ def find_faces(image: Image, landmarks: str = "mediapipe") -> list[Face]:
 
 
 def mediapipe(image: Image) -> list[Face]:
-    """Faces by MediaPipe's detector and mesh; ``image`` RGB.
+    """Faces by MediaPipe's detector and mesh; ``image`` RGB."""
+    faces: list[Face] = []
+    for detection in detect_all(image):
+        # The tiles overlap: most faces come several times, the better ones first.
+        if any(_same(detection, face) for face in faces):
+            continue
+        points, chance = mesh(image, detection)
+        if chance > SURE:
+            faces.append(Face(points[list(MESH_68)], detection.score, points))
+    return faces
+
+
+def detect_all(image: Image) -> list[Detection]:
+    """Boxes of faces in an RGB picture, surest first, some of them perhaps several times.
 
     The detector sees the picture at 128 pixels. It misses faces that are cut by the edge, so where it finds none it
     looks again with a black margin; it misses small ones and takes two that touch for one, so where all are small it
@@ -74,15 +87,7 @@ def mediapipe(image: Image) -> list[Face]:
     all_small = all(d.sides.max() < LARGE * longer for d in found)
     if all_small and longer >= 2 * DETECTOR_SIDE:  # below that, a tile shows hardly more than the whole did
         found = [d for tile in _tiles(*image.shape[:2]) for d in _detect_in(image, tile)] or found
-    faces: list[Face] = []
-    for detection in sorted(found, key=lambda d: -d.score):
-        # The tiles overlap: most faces come several times, the better ones first.
-        if any(_same(detection, face) for face in faces):
-            continue
-        points, chance = mesh(image, detection)
-        if chance > SURE:
-            faces.append(Face(points[list(MESH_68)], detection.score, points))
-    return faces
+    return sorted(found, key=lambda d: -d.score)
 
 
 def _detect_with_margin(image: Image) -> list[Detection]:

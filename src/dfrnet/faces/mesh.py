@@ -29,6 +29,7 @@ DETECTOR_SIDE, MESH_SIDE = 128, 192  # the squares that the networks look at, pi
 SURE = 0.5  # least confidence, of the detector in a box and of the mesh in a face
 OVERLAP = 0.3  # boxes that share more than this (intersection over union) are one face
 SURROUND = 1.5  # the mesh was trained on squares of this many times the detector's box
+OUTER_CORNERS = (33, 263)  # of the eyes, among the points of the mesh, left and right in the picture
 
 # A network keeps its own buffers, so one thread at a time; worker processes load their own.
 _one_at_a_time = threading.Lock()
@@ -74,6 +75,15 @@ def detect(image: Image) -> list[Detection]:
 
 def mesh(image: Image, detection: Detection) -> tuple[Array, float]:
     """The 468 points (x, y) of a detected face, float32 (468, 2) in pixels of the picture, and the chance of a face."""
+    points, chance = mesh_3d(image, detection)
+    return np.ascontiguousarray(points[:, :2]), chance
+
+
+def mesh_3d(image: Image, detection: Detection) -> tuple[Array, float]:
+    """As :func:`mesh`, with a third column: depth in pixels of the picture, growing away from the camera.
+
+    The network guesses the depth from one picture. Where its zero lies has no meaning.
+    """
     side = SURROUND * float(detection.sides.max())
     cos, sin = (side / MESH_SIDE * f(detection.roll) for f in (np.cos, np.sin))
     turn = np.array([[cos, -sin], [sin, cos]], np.float32)
@@ -85,8 +95,19 @@ def mesh(image: Image, detection: Detection) -> tuple[Array, float]:
         flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
     )
     places, logit = _run(MESH, square / 255, ("conv2d_21", "conv2d_31"))
-    points = places.reshape(-1, 3)[:, :2] @ turn.T + origin
+    places = places.reshape(-1, 3)
+    points = np.column_stack([places[:, :2] @ turn.T + origin, places[:, 2] * (side / MESH_SIDE)])
     return points.astype(np.float32), float(_chances(logit.ravel())[0])
+
+
+def around(points: Array) -> Detection:
+    """Where to look for a face whose mesh (468, 2) was there a moment ago: its box along the line of the eyes."""
+    eyes = points[OUTER_CORNERS[1]] - points[OUTER_CORNERS[0]]
+    roll = float(np.arctan2(eyes[1], eyes[0]))
+    turn = np.array([[np.cos(roll), -np.sin(roll)], [np.sin(roll), np.cos(roll)]], np.float32)
+    level = points @ turn
+    low, high = level.min(0), level.max(0)
+    return Detection(turn @ ((low + high) / 2), high - low, roll, 1.0)
 
 
 def _merge(rows: Array, scores: Array) -> list[tuple[Array, float]]:

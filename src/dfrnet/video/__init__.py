@@ -1,0 +1,1 @@
+"""Recordings: read, faces followed, quality judged, movements found."""

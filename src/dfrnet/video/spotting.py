@@ -1,0 +1,365 @@
+"""Movements among the motion of one face: when they begin, peak and end, while the recording goes on.
+
+The displacements of all regions are brought onto one clock of 10 ms. Filters matched to a rise and fall of 40 to 500 ms
+(micro) and of up to 3 s (macro) run over each of them; blind to level and drift, they measure against the face's own
+baseline just before and after. A region's answer counts by how large it is beside that region's usual answers over the
+last half minute: trembling, noise and small movements that mean nothing raise the bar by themselves. Where the
+strongest regions together stand out, their displacements are added up to one curve, and the course that fits it best
+gives onset, apex and offset. A curve that does not come back is no movement. A blink disturbs the upper face: brows,
+lids, nose and cheeks are carried over it in a straight line, and only the mouth is watched meanwhile.
+
+What is found are candidates for a person to confirm. A score says how far a movement stands out, not what it means.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from dfrnet.types import Event
+from dfrnet.video.courses import MACRO_SHAPES, MICRO_SHAPES, STEP, Fit, Shape, banded, best_fit, matched
+from dfrnet.video.motion import Motion
+from dfrnet.video.places import REGIONS
+
+Floats = npt.NDArray[np.float64]
+Bools = npt.NDArray[np.bool_]
+
+DISTURBED = np.array([not any(word in name for word in ("lip", "chin")) for name in REGIONS])
+"""What a blink disturbs: all but the mouth and the chin."""
+TAKE = 0.2  # seconds of samples that are worth a look
+REFRESH = 0.5  # seconds after which what is usual is computed anew
+EVERY = 0.05  # seconds between the answers that are learnt from
+REACH, LOOK = 0.3, 0.2  # seconds around a peak within which it is the largest, and that are waited for besides
+MOST_AT_ONCE = 20  # answers computed
+FLANK = 0.1  # seconds before and after a movement that must belong to the curve
+EDGE = 0.05  # seconds before and after a movement that must be assessable
+
+
+@dataclass(frozen=True)
+class Band:
+    """Movements of one kind: ``lengths`` (seconds) of the filters, share that is held (``stay``), ``margin`` (seconds)
+    of baseline before and after, ``shapes`` to fit, and the ``shortest`` and ``longest`` movement, seconds.
+    """
+
+    kind: str
+    lengths: tuple[float, ...]
+    stay: float
+    margin: float
+    shapes: tuple[Shape, ...]
+    shortest: float
+    longest: float
+
+
+BANDS = (
+    Band("micro", (0.08, 0.12, 0.17, 0.24, 0.34, 0.48), 0.0, 0.2, MICRO_SHAPES, 0.04, 0.5),
+    Band("macro", (0.6, 0.85, 1.2, 1.7, 2.4, 3.2), 0.5, 0.3, MACRO_SHAPES, 0.52, 3.5),
+)
+
+
+@dataclass(frozen=True)
+class SpottingSettings:
+    """When a movement is told.
+
+    ``threshold``: how many times larger than usual the answers of the strongest regions are, on average over
+    ``together`` of them. ``least``: pixels of the 128 x 128 face that the strongest moves at least.
+    ``unexplained``: most that may be left of the curve by the fitted course, ``return_gap``: how far from where it
+    began it may end, shares. ``blink``: the measure from which on it is one, ``blink_edge``: seconds added to both
+    sides. ``usual``: seconds over which the usual answers are taken, ``settle``: seconds before the first is judged.
+    ``smallest_noise``: pixels, below which no answer is taken to be usual. ``wait``: seconds that a frame waits
+    for the end of a blink. ``gap``: seconds without a frame after which all begins anew. ``unclear``: the residual of
+    the motion from which on a frame counts as not assessable.
+    """
+
+    threshold: float = 15.0
+    together: int = 3
+    least: float = 0.25
+    unexplained: float = 0.25
+    return_gap: float = 0.4
+    blink: float = 0.1
+    blink_edge: float = 0.1
+    usual: float = 30.0
+    settle: float = 3.0
+    smallest_noise: float = 0.02
+    wait: float = 0.4
+    gap: float = 0.25
+    unclear: float = 0.5
+
+
+class Spotter:
+    """Takes the rows of one face in order. Events are final, at most about 1.5 s after their end, and told once.
+
+    In the first ``settle`` seconds the face's own usual answers are learnt; what they held is told after that, or by
+    ``finish``. ``strength`` 0..1: how far the latest complete answer stands out, on the scale of scores.
+    """
+
+    def __init__(self, settings: SpottingSettings | None = None) -> None:
+        self.settings = settings or SpottingSettings()
+        self.strength = 0.0
+        self._usual = [_Usual(band, self.settings) for band in BANDS]
+        self._clock: _Clock | None = None
+
+    def update(self, row: Motion, assessable: bool = True) -> list[Event]:
+        """The events that are final now; a frame that is not ``assessable`` begins, carries and ends none."""
+        found: list[Event] = []
+        if self._clock is None or row.begins or row.time - self._clock.time > self.settings.gap:
+            found = self.finish()
+            self._clock = _Clock(row.time, self.settings)
+            self._searches = [_Search(u, self.settings, row.time) for u in self._usual]
+        if self._clock.add(row, assessable):
+            found += self._look(self._clock.take())
+        return found
+
+    def finish(self) -> list[Event]:
+        """What was still open when the face was lost or the recording ended."""
+        clock, self._clock = self._clock, None
+        return self._look(clock.take(last=True), last=True) if clock else []
+
+    def _look(self, tick: Tick, last: bool = False) -> list[Event]:
+        found = [event for search in self._searches for event in search.update(tick, last)]
+        self.strength = max(score(search.latest, self.settings.threshold) for search in self._searches)
+        return sorted(found, key=lambda event: event.start)
+
+
+def score(times: float, threshold: float) -> float:
+    """0..1, a half where a movement stands out ``threshold`` times, near 1 where it does many times more."""
+    return float(times / (times + threshold)) if times > 0 else 0.0
+
+
+class Tick(NamedTuple):
+    """The next samples of the clock: displacements (n, R, 2) and which of them are assessable (n,)."""
+
+    moved: Floats
+    good: Bools
+
+
+class _Clock:
+    """Rows at any frame rate -> samples every STEP, brows and lids carried over blinks."""
+
+    def __init__(self, start: float, settings: SpottingSettings) -> None:
+        self.start = self.time = start
+        self.settings = settings
+        self._rows: list[tuple[Motion, bool]] = []
+        self._made = 0  # samples so far
+        self._waiting = Tick(np.zeros((0, len(REGIONS), 2)), np.zeros(0, bool))
+        self._shut = np.zeros(round(settings.blink_edge / STEP), bool)  # of the waiting samples and of some before
+        self._before: Floats | None = None
+
+    def add(self, row: Motion, assessable: bool) -> bool:
+        """True when it is time to take what is ready."""
+        self._rows.append((row, assessable and row.residual < self.settings.unclear))
+        self.time = row.time
+        return row.time - self.start >= (self._made - 1) * STEP + TAKE
+
+    def take(self, last: bool = False) -> Tick:
+        """The samples that wait no longer for the end of a blink; all of them if these are the ``last``."""
+        self._sample()
+        moved, good = self._waiting
+        ready = len(good) if last else max(0, len(good) - round(self.settings.wait / STEP))
+        edge = round(self.settings.blink_edge / STEP)
+        shut = np.convolve(np.pad(self._shut, (0, edge)), np.ones(2 * edge + 1), "valid") > 0
+        out = moved[:ready].copy()
+        out[:, DISTURBED] = self._bridged(moved[:, DISTURBED], shut)[:ready]
+        if ready:
+            self._before = out[-1, DISTURBED]
+        self._waiting, self._shut = Tick(moved[ready:], good[ready:]), self._shut[ready:]
+        return Tick(out, good[:ready])
+
+    def _sample(self) -> None:
+        """Two looks in each step, so that at 200 frames a second none is left out."""
+        times = np.array([row.time for row, _ in self._rows]) - self.start
+        until = int(np.floor(times[-1] / STEP + 1e-6)) + 1
+        at = (np.arange(self._made, until)[:, None] + [-0.25, 0.25]) * STEP
+        values = np.stack([row.displacement for row, _ in self._rows])
+        right = np.clip(np.searchsorted(times, at), 1, max(len(times) - 1, 1)) if len(times) > 1 else at.astype(int) * 0
+        left = np.maximum(right - 1, 0)
+        width = np.maximum(times[right] - times[left], 1e-9)
+        mix = np.clip((at - times[left]) / width, 0, 1)[..., None, None]
+        looks = values[left] * (1 - mix) + values[right] * mix
+        fit = np.array([ok for _, ok in self._rows])
+        blink = np.array([row.blink for row, _ in self._rows])
+        good = (fit[left] & fit[right]).all(1)
+        shut = np.maximum(blink[left], blink[right]).max(1) > self.settings.blink
+        self._waiting = Tick(
+            np.concatenate([self._waiting.moved, looks.mean(1)]), np.concatenate([self._waiting.good, good])
+        )
+        self._shut = np.concatenate([self._shut, shut])
+        self._made = max(until, self._made)
+        self._rows = self._rows[-2:]
+
+    def _bridged(self, eyes: Floats, shut: Bools) -> Floats:
+        """A straight line from the last sample before a blink to the first after it."""
+        if not shut.any():
+            return eyes
+        if self._before is not None:
+            eyes, shut = np.concatenate([self._before[None], eyes]), np.concatenate([[False], shut])
+        index, opened = np.arange(len(shut)), np.flatnonzero(~shut)
+        if not len(opened):
+            return np.zeros_like(eyes)
+        right = np.clip(np.searchsorted(opened, index), 0, len(opened) - 1)
+        left = np.maximum(right - 1, 0)
+        left = np.where(opened[right] <= index, right, left)
+        span = np.maximum(opened[right] - opened[left], 1)
+        mix = np.clip((index - opened[left]) / span, 0, 1)[:, None, None]
+        line = eyes[opened[left]] * (1 - mix) + eyes[opened[right]] * mix
+        return np.asarray(line[self._before is not None :], np.float64)
+
+
+class _Usual:
+    """How large the answers of one band's filters usually are: ``size`` (filters, R), pixels."""
+
+    def __init__(self, band: Band, settings: SpottingSettings) -> None:
+        self.band, self.settings = band, settings
+        count = round(settings.usual / EVERY)
+        self._seen = [np.zeros((count, len(REGIONS)), np.float32) for _ in band.lengths]
+        self._learnt = [0] * len(band.lengths)
+        self._refreshed = 0
+        self.size = np.full((len(band.lengths), len(REGIONS)), np.inf)
+
+    @property
+    def settled(self) -> bool:
+        return min(self._learnt) * EVERY >= self.settings.settle
+
+    def learn(self, k: int, answers: Floats) -> None:
+        """``answers`` (n, R, 2) of filter k, one every STEP, from what is assessable."""
+        squares = np.square(answers[:: round(EVERY / STEP)]).sum(-1)
+        seen, at = self._seen[k], self._learnt[k]
+        seen[np.arange(at, at + len(squares)) % len(seen)] = squares
+        self._learnt[k] += len(squares)
+
+    def refresh(self, now: bool) -> None:
+        """The median of the squared length of two normal numbers is 1.386 times their variance."""
+        if not now and (self._learnt[0] - self._refreshed) * EVERY < REFRESH and np.isfinite(self.size).all():
+            return
+        self._refreshed = self._learnt[0]
+        for k, seen in enumerate(self._seen):
+            if self._learnt[k]:
+                middle = np.median(seen[: self._learnt[k]], axis=0)
+                self.size[k] = np.maximum(np.sqrt(middle / 1.386), self.settings.smallest_noise)
+
+
+class _Search:
+    """Looks for the movements of one band in one stretch, which begins at ``start`` seconds.
+
+    All buffers begin with sample ``first``. ``standing`` (filters, n): how many times larger than usual the answer of
+    the strongest regions is to the filter whose middle is at a sample. For filter k, what is usual was learnt before
+    sample ``known[k]``, ``standing`` holds before ``weighed[k]``, peaks have been looked for before ``judged[k]``.
+    """
+
+    def __init__(self, usual: _Usual, settings: SpottingSettings, start: float) -> None:
+        self.band, self.usual, self.settings, self.start = usual.band, usual, settings, start
+        lengths, stay, margin = self.band.lengths, self.band.stay, self.band.margin
+        self.half = [len(matched(length, stay, margin)) // 2 for length in lengths]
+        self.moved, self.good = np.zeros((0, len(REGIONS), 2)), np.zeros(0, bool)
+        self.standing = np.zeros((len(lengths), 0))
+        self.known, self.judged, self.weighed = list(self.half), list(self.half), list(self.half)
+        self.keep = round((2 * max(self.band.lengths) + settings.settle + 3) / STEP)
+        self.first = 0
+        self.latest = 0.0
+        self._end = -1.0  # of the last movement told
+
+    def update(self, tick: Tick, last: bool) -> list[Event]:
+        self.moved, self.good = np.concatenate([self.moved, tick.moved]), np.concatenate([self.good, tick.good])
+        self.standing = np.pad(self.standing, ((0, 0), (0, len(tick.good))))
+        fresh = [self._learn(k) for k in range(len(self.half))]
+        if not self.usual.settled and not last:
+            return []
+        self.usual.refresh(now=last)
+        self.latest = 0.0
+        for k, answers in enumerate(fresh):
+            self._weigh(k, answers)
+        found = [event for peak in self._peaks(last) if (event := self._judge(*peak))]
+        self._forget()
+        return found
+
+    def _answers(self, k: int, begin: int, end: int) -> Floats:
+        """Of filter k with its middle at the samples ``begin`` to ``end``, (n, R, 2)."""
+        count, half = max(end - begin, 0), self.half[k]
+        if not count:
+            return np.zeros((0, len(REGIONS), 2))
+        samples = self.moved[begin - half : end + half].reshape(count + 2 * half, -1)
+        answers = np.zeros((count, samples.shape[1]))
+        for at in range(0, count, MOST_AT_ONCE):
+            some = min(MOST_AT_ONCE, count - at)
+            rows = banded(self.band.lengths[k], self.band.stay, self.band.margin, some)
+            answers[at : at + some] = np.einsum("tl,lc->tc", rows, samples[at : at + rows.shape[1]])
+        return answers.reshape(count, -1, 2)
+
+    def _learn(self, k: int) -> Floats:
+        begin, end = self.known[k], max(self.known[k], len(self.good) - self.half[k])
+        answers = self._answers(k, begin, end)
+        self.usual.learn(k, answers[self.good[begin:end]])
+        self.known[k] = end
+        return answers
+
+    def _weigh(self, k: int, fresh: Floats) -> None:
+        begin, end = self.weighed[k], self.known[k]
+        if end <= begin:
+            return
+        answers = fresh if len(fresh) == end - begin else self._answers(k, begin, end)
+        times = np.sqrt(np.square(answers).sum(-1)) / self.usual.size[k]
+        top = -np.partition(-times, self.settings.together - 1, axis=1)[:, : self.settings.together]
+        self.standing[k, begin:end] = top.mean(1) * self.good[begin:end]
+        self.latest = max(self.latest, float(self.standing[k, begin:end].max()))
+        self.weighed[k] = end
+
+    def _peaks(self, last: bool) -> list[tuple[int, int]]:
+        """Filter and sample of every answer that stands out and is the largest around, in order of time."""
+        peaks = []
+        for k, length in enumerate(self.band.lengths):
+            reach = round(min(length / 2, REACH) / STEP)
+            end = self.known[k] - (0 if last else reach + round(LOOK / STEP))
+            begin = self.judged[k]
+            for at in begin + np.flatnonzero(self.standing[k, begin : max(begin, end)] >= self.settings.threshold):
+                around = self.standing[:, max(at - reach, 0) : at + reach + 1]
+                if self.standing[k, at] >= around.max():
+                    peaks.append((k, int(at)))
+            self.judged[k] = max(self.judged[k], end)
+        return sorted(peaks, key=lambda peak: peak[1])
+
+    def _judge(self, k: int, at: int) -> Event | None:
+        """The movement at a peak, None where there is none: too small, not of this band, or no coming back."""
+        settings, band = self.settings, self.band
+        answer = self._answers(k, at, at + 1)[0]
+        size = np.sqrt(np.square(answer).sum(-1))
+        times = size / self.usual.size[k]
+        if size.max() < settings.least:
+            return None
+        fit, begin = self._timed(k, at, answer, times)
+        if fit is None or fit.unexplained > settings.unexplained or fit.return_gap > settings.return_gap:
+            return None
+        start, apex, end = (round(self.start + begin * STEP + t, 4) for t in (fit.onset, fit.apex, fit.offset))
+        if not band.shortest <= end - start <= band.longest or start < self._end:
+            return None
+        inside = self.good[self._sample(start - EDGE) : self._sample(end + EDGE) + 1]
+        if not inside.all():
+            return None
+        self._end = end
+        order = np.argsort(-times)[: settings.together * 2]
+        regions = tuple(REGIONS[r] for r in order if times[r] > max(settings.threshold / 2, times.max() / 3))
+        return Event(max(start, 0.0), apex, end, band.kind, score=score(self.standing[k, at], settings.threshold),
+                     regions=regions)  # fmt: skip
+
+    def _timed(self, k: int, at: int, answer: Floats, times: Floats) -> tuple[Fit | None, int]:
+        """The course that fits the displacements along the answer, and the sample with which its curve begins."""
+        seen = times >= times.max() / 3
+        along = answer * (seen / np.square(self.usual.size[k]))[:, None]
+        half = round((self.band.lengths[k] * 0.75 + self.band.margin + FLANK) / STEP)
+        begin, end = max(0, at - half), min(len(self.good), at + half + 1)
+        curve = np.einsum("trd,rd->t", self.moved[begin:end], along / np.sqrt(np.square(along).sum()))
+        return best_fit(curve, self.band.shapes, FLANK), begin + self.first
+
+    def _sample(self, time: float) -> int:
+        return max(0, round((time - self.start) / STEP) - self.first)
+
+    def _forget(self) -> None:
+        """Keeps what the longest movement needs."""
+        past = len(self.good) - self.keep
+        if past > 0:
+            self.first += past
+            self.moved, self.good = self.moved[past:], self.good[past:]
+            self.standing = self.standing[:, past:]
+            for marks in (self.known, self.judged, self.weighed):
+                marks[:] = [mark - past for mark in marks]

@@ -1,0 +1,153 @@
+"""A recording frame by frame -> movements: the one path of ``analyze`` and ``live``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from time import perf_counter
+
+import numpy as np
+
+from dfrnet.recognizer import Recognizer
+from dfrnet.types import Event, Interval, UserError
+from dfrnet.video.album import Album
+from dfrnet.video.motion import FaceMotion
+from dfrnet.video.quality import QualityWatch
+from dfrnet.video.sources import Frame
+from dfrnet.video.spotting import Spotter
+from dfrnet.video.track import FaceChoice, FaceTracker, Observation
+
+MEMORY = 4.0  # seconds of pictures kept: the spotter first learns for three what is usual, and then waits for one
+STAGES = ("track", "quality", "flow", "spot", "recognise")
+
+
+class Watcher:
+    """Follows the faces of one recording; ``update`` takes frames in order and returns the movements certain by now.
+
+    ``recognizer`` None: movements only. ``face``: ``largest`` (one at a time: it is kept until it is gone), ``all``, or
+    the number of a track. What it keeps does not grow with the recording, but for intervals and the timeline's curve,
+    which is thinned as it grows. ``spent``: seconds of work by stage, one list item a frame, where ``timed``.
+    """
+
+    def __init__(self, recognizer: Recognizer | None = None, *, face: str = "largest", timed: bool = False) -> None:
+        self.recognizer = recognizer
+        self.spent: dict[str, list[float]] = {stage: [] for stage in STAGES} if timed else {}
+        self.tracks: list[int] = []
+        self.curve = Curve()
+        self.reasons: tuple[str, ...] = ()
+        self._tracker, self._choice, self._quality = FaceTracker(), FaceChoice(face), QualityWatch()
+        self._people: dict[int, _Person] = {}
+
+    @property
+    def fps(self) -> float:
+        """Measured frames a second, 0 before it is known."""
+        return self._quality.rate.rate or 0.0
+
+    @property
+    def cautions(self) -> list[str]:
+        """What to know about the frame rate, one sentence each."""
+        return self._quality.rate.cautions(self._quality.settings.least_rate)
+
+    def update(self, frame: Frame) -> list[Event]:
+        with self._stage("track"):
+            seen = self._tracker.update(frame)
+        with self._stage("quality"):
+            reasons = self._quality.update(frame.time, frame.grey, seen)
+        watched = self._choice(frame.time, seen)
+        self.reasons = reasons[watched[0].track] if watched else ("no_face",)
+        events = [event for track in list(self._people) if track not in reasons for event in self._leave(track)]
+        for one in watched:
+            if one.track not in self._people:
+                self._people[one.track] = _Person(one.track, self.recognizer)
+                self.tracks.append(one.track)
+            events += self._follow(self._people[one.track], frame, one, not reasons[one.track])
+        self.curve.add(frame.time, max((self._people[one.track].spotter.strength for one in watched), default=0.0))
+        return events
+
+    def finish(self) -> list[Event]:
+        """The movements that were still open when the recording ended."""
+        return [event for track in list(self._people) for event in self._leave(track)]
+
+    def intervals(self, end: float) -> list[Interval]:
+        """The stretches that are not assessable, by begin; ``end``: when the recording ended, seconds."""
+        found = self._quality.finish(end)
+        chosen = set(self.tracks)
+        return [one for one in found if one.track is None or one.track in chosen]
+
+    def _follow(self, person: _Person, frame: Frame, seen: Observation, assessable: bool) -> list[Event]:
+        with self._stage("flow"):
+            row = person.motion.update(frame.time, frame.grey, seen.points)
+        with self._stage("spot"):
+            events = person.spotter.update(row, assessable)
+        with self._stage("recognise"):
+            person.remember(frame, seen)
+            return [person.recognised(event) for event in events]
+
+    def _leave(self, track: int) -> list[Event]:
+        person = self._people.pop(track)
+        return [person.recognised(event) for event in person.spotter.finish()]
+
+    @contextmanager
+    def _stage(self, name: str) -> Iterator[None]:
+        if not self.spent:
+            yield
+            return
+        begun = perf_counter()
+        yield
+        self.spent[name].append(perf_counter() - begun)
+
+
+class _Person:
+    """What is kept of one watched face."""
+
+    def __init__(self, track: int, recognizer: Recognizer | None) -> None:
+        self.track, self.recognizer = track, recognizer
+        self.motion, self.spotter = FaceMotion(), Spotter()
+        self._album = Album(recognizer.spec, MEMORY) if recognizer else None
+
+    def remember(self, frame: Frame, seen: Observation) -> None:
+        if self._album:
+            self._album.add(frame, seen)
+
+    def recognised(self, event: Event) -> Event:
+        """The event with its track, and with probabilities and a label where the recogniser can give them."""
+        event = replace(event, track=self.track)
+        if self.recognizer is None or self._album is None or event.kind != "micro":
+            return event
+        clip = self._album.clip(event.start, event.apex, event.end)
+        if clip is None:
+            return replace(event, quality=(*event.quality, "not recognised: the head moved too far meanwhile"))
+        frames, positions = clip
+        try:
+            found = self.recognizer.predict(frames, *positions)
+        except UserError as error:
+            return replace(event, quality=(*event.quality, f"not recognised: {error}"))
+        return replace(event, probabilities=found, label=self.recognizer.label(found))
+
+
+class Curve:
+    """A measure over time for a picture, at most ``MOST`` points: where there are more, two become one, the larger."""
+
+    MOST = 4000
+
+    def __init__(self) -> None:
+        self._points: list[tuple[float, float]] = []
+        self._each = self._held = 1
+        self._largest = 0.0
+
+    def add(self, time: float, value: float) -> None:
+        self._largest = max(self._largest, value)
+        if self._held < self._each:
+            self._held += 1
+            return
+        self._points.append((round(time, 3), round(float(np.clip(self._largest, 0, 1)), 3)))
+        self._held, self._largest = 1, 0.0
+        if len(self._points) >= self.MOST:
+            pairs = zip(self._points[::2], self._points[1::2], strict=True)
+            self._points = [max(pair, key=lambda point: point[1]) for pair in pairs]
+            self._each *= 2
+
+    @property
+    def points(self) -> tuple[tuple[float, float], ...]:
+        return tuple(self._points)
