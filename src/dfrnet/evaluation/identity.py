@@ -117,6 +117,8 @@ def _compare_configs(out: Path, old: dict[str, Any], new: dict[str, Any]) -> Non
             now = now or {}
             pairs = [(f"{name}", before.get(name), now.get(name)) for name in sorted({*before, *now})]
             differences += [f"{name} was {a} and is now {b}" for name, a, b in pairs if a != b]
+        elif key == "seeds" and isinstance(before, list) and now and before[: len(now)] == now:
+            differences.append(f"seeds was {before} and is now {now}; --seeds {len(before)} goes on with it")
         else:
             differences.append(f"{key} was {before} and is now {now}")
     if differences:
