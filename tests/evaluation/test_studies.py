@@ -178,8 +178,8 @@ def test_a_rehearsal_is_small_and_says_so_everywhere(source, tmp_path):
     (sheet,) = (sheet for sheet in made.sheets if sheet.name == "scores")
     assert len(sheet.rows) == 4
     with pytest.raises(UserError, match="another configuration"):
-        run_study(STUDIES["comparison"], Material((source,)), Options(tmp_path, selection="fixed", seeds=2,
-                                                                      only=("svm_flow",)))  # fmt: skip
+        run_study(STUDIES["comparison"], Material((source,)), Options(tmp_path, selection="fixed", only=("svm_flow",),
+                                                                      own={"svm_flow": {"C": "9"}}))  # fmt: skip
 
 
 def test_drawn_sets_of_different_people_stand_for_several_data_sets():
