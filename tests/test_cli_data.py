@@ -277,7 +277,11 @@ def test_a_model_knows_whether_its_faces_were_aligned(call, tmp_path):
 @pytest.mark.parametrize("signal_name", ["SIGINT", "SIGTERM"])
 def test_a_stopped_command_says_how_to_go_on(three, tmp_path, signal_name):
     words = [sys.executable, "-m", "dfrnet", "study", "apex", "--jobs", "1", "--set", "frame_size=512"]
-    child = subprocess.Popen(words, cwd=tmp_path, env=child_environment(), stderr=subprocess.PIPE, text=True)
+    # A shell starts what it runs in the background deaf to Ctrl-C, and children inherit that.
+    heard = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
+    child = subprocess.Popen(
+        words, cwd=tmp_path, env=child_environment(), stderr=subprocess.PIPE, text=True, preexec_fn=heard
+    )
     time.sleep(4)  # past its imports, far from its end
     child.send_signal(getattr(signal, signal_name))
     _, err = child.communicate(timeout=60)

@@ -14,7 +14,7 @@ FPS, SECONDS = 60, 12
 @pytest.fixture(scope="session")
 def drawn(tmp_path_factory) -> tuple[Path, Recording]:
     """A drawn person before a camera, and the movements that were planted."""
-    frames = framed(recordings(1, SECONDS / 60, FPS, 3, "easy")[0], 320, 240, 1.6)
+    frames = framed(recordings(1, SECONDS / 60, FPS, 12, "easy")[0], 320, 240, 1.6)
     av = pytest.importorskip("av")
     path = tmp_path_factory.mktemp("drawn") / "person.mp4"
     with av.open(str(path), "w") as container:

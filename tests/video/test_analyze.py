@@ -40,10 +40,11 @@ def test_what_is_known_of_a_recording(found, drawn):
 
 
 def test_events_are_where_movements_were_planted(found, drawn):
-    """Most of what is found lies on something that was planted: no invention, whatever is missed."""
+    """Three strong movements were planted; two of them at least are found, and little else."""
     planted = [(event.start - 0.1, event.end + 0.1) for event in drawn[1].events]
-    hits = [any(start <= event.apex <= end for start, end in planted) for event in found.events]
-    assert sum(hits) >= len(hits) / 2
+    hits = [any(start <= event.apex <= end for event in found.events) for start, end in planted]
+    assert sum(hits) >= 2
+    assert len(found.events) <= 4
     for event in found.events:
         assert event.track == 1
         assert event.label is None

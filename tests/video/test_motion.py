@@ -89,7 +89,7 @@ def test_a_blink_is_seen_and_little_else_is() -> None:
     rows = followed(recording, blink.onset - 0.6, blink.offset + 0.6)
     inside = [row.blink for row in rows if blink.onset + 0.03 < row.time < blink.offset - 0.03]
     outside = [row.blink for row in rows if not blink.onset - 0.03 < row.time < blink.offset + 0.03]
-    assert max(inside) > 0.2
+    assert max(inside) > 0.3
     assert max(outside) < 0.1
 
 

@@ -78,7 +78,7 @@ class SpottingSettings:
     least: float = 0.25
     unexplained: float = 0.25
     return_gap: float = 0.4
-    blink: float = 0.1
+    blink: float = 0.22
     blink_edge: float = 0.1
     usual: float = 30.0
     settle: float = 3.0
