@@ -73,7 +73,7 @@ class SpottingSettings:
     the motion from which on a frame counts as not assessable.
     """
 
-    threshold: float = 15.0
+    threshold: float = 17.0
     together: int = 3
     least: float = 0.25
     unexplained: float = 0.25
