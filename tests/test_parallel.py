@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from dfrnet.parallel import ENGINES, THREADS, engine, in_parallel
+from dfrnet.parallel import ENGINES, THREADS, WorkerDiedError, engine, every_one, in_parallel
 from dfrnet.types import UserError
 from trees import child_environment
 
@@ -207,6 +207,31 @@ def test_killed_workers(name, tmp_path, monkeypatch):
     left = [process for process in set(psutil.Process().children(recursive=True)) - before if process.is_running()]
     # Python's own, one for all that this process ever starts
     assert [words for process in left if "resource_tracker" not in (words := " ".join(process.cmdline()))] == []
+
+
+def die_at_three(number):
+    return die(number) if number == 3 else number
+
+
+def test_a_killed_worker_of_this_machine_is_one_sentence():
+    with pytest.raises(WorkerDiedError, match=r"a process that worked died.*fewer --jobs"):
+        work(die_at_three, range(6))
+    assert work(square, range(3)) == [0, 1, 4], "and the next work finds living ones"
+
+
+def test_an_item_that_kills_its_process_ends_nothing_else():
+    """Those that were under way beside it are done again."""
+    done = list(every_one(die_at_three, range(8), jobs=WORKERS, died=lambda number: f"{number} died"))
+    assert sorted(done, key=str) == [0, 1, 2, "3 died", 4, 5, 6, 7]
+
+
+def test_several_items_that_kill_their_processes():
+    assert list(every_one(die, range(3), jobs=WORKERS, died=str)) == ["0", "1", "2"]
+
+
+def test_an_error_of_an_item_is_still_raised():
+    with pytest.raises(ZeroDivisionError):
+        list(every_one(divide, [1, 0, 2], jobs=WORKERS, died=str))
 
 
 def test_an_unknown_engine_is_answered_with_the_known_ones():

@@ -23,6 +23,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
+from functools import partial
 from itertools import islice
 from typing import Any, Generic, Protocol, TypeVar
 
@@ -44,6 +45,10 @@ THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 """What numerical libraries read when they are loaded."""
 
 
+class WorkerDiedError(UserError):
+    """A process that worked on an item is gone: killed, out of memory, or by a fault in a library."""
+
+
 class Work(Protocol):
     """How an engine does ``function`` of every item."""
 
@@ -59,9 +64,37 @@ def in_parallel(
 
     Inside :func:`engine`, on that engine; there ``jobs`` 0 is as many as its cluster has cores. Where a worker of a
     cluster dies its item is done again, so ``function`` must do no harm when called twice. An error of ``function``
-    is raised here as it was raised there, and ends the rest. UserError if an item's workers die ``DEATHS`` + 1 times.
+    is raised here as it was raised there, and ends the rest. WorkerDiedError if an item's workers die ``DEATHS`` + 1
+    times, or one of this machine's once.
     """
     return _chosen.get()(function, items, jobs, ordered)
+
+
+def every_one(
+    function: Callable[[Item], Result], items: Iterable[Item], *, jobs: int, died: Callable[[Item], Result]
+) -> Iterator[Result]:
+    """As :func:`in_parallel`, results as they come; an item that kills its process gets ``died(item)`` for a result.
+
+    When a process dies, nobody knows at which of the items under way. So each one without a result is then done again,
+    alone in a process, and ``function`` must do no harm when called twice. With one job, in this process, a death is
+    this process's own.
+    """
+    left = dict(enumerate(items))
+    try:
+        for position, result in in_parallel(partial(_numbered, function), list(left.items()), jobs=jobs, ordered=False):
+            del left[position]
+            yield result
+    except WorkerDiedError:
+        for item in left.values():
+            try:
+                (result,) = in_parallel(function, [item], jobs=2)  # one job would be done in this process
+            except WorkerDiedError:
+                result = died(item)
+            yield result
+
+
+def _numbered(function: Callable[[Item], Result], numbered: tuple[int, Item]) -> tuple[int, Result]:
+    return numbered[0], function(numbered[1])
 
 
 @contextmanager
@@ -86,6 +119,8 @@ def engine(name: str = "local", *, jobs: int = 0, address: str | None = None) ->
 def _with_joblib(
     function: Callable[[Item], Result], items: Iterable[Item], jobs: int, ordered: bool, /
 ) -> Iterator[Result]:
+    from concurrent.futures.process import BrokenProcessPool
+
     import joblib
 
     # loky says so where a worker has idled for IDLE_SECONDS, or frees its memory by ending: another one starts at once
@@ -95,7 +130,12 @@ def _with_joblib(
     way = "generator" if ordered else "generator_unordered"
     with joblib.parallel_config(backend="loky", inner_max_num_threads=1, idle_worker_timeout=IDLE_SECONDS):
         pool = joblib.Parallel(n_jobs=jobs, return_as=way)
-    yield from pool(joblib.delayed(function)(item) for item in items)
+    try:
+        yield from pool(joblib.delayed(function)(item) for item in items)
+    except BrokenProcessPool as error:
+        raise WorkerDiedError(
+            "a process that worked died, perhaps for want of memory; give fewer --jobs: what is finished is kept"
+        ) from error
 
 
 @dataclass(frozen=True)
@@ -161,9 +201,9 @@ def _cores() -> int:
     return int(joblib.cpu_count())
 
 
-def _died(engine: str, error: BaseException) -> UserError:
+def _died(engine: str, error: BaseException) -> WorkerDiedError:
     reason = str(error).strip().partition("\n")[0].rstrip(".")
-    return UserError(
+    return WorkerDiedError(
         f"{engine}: the workers of one item died {DEATHS + 1} times, or the cluster is gone ({reason}); give workers "
         "more memory or fewer --jobs: what is finished is kept"
     )

@@ -19,14 +19,19 @@ def convert(
     ] = "",
     to: Annotated[str, typer.Option("--to", help="Format of OUT, the same names; else by its ending.")] = "",
     fps: Annotated[float | None, typer.Option(help="Frames a second, for sheets that count in frames.")] = None,
+    force: Annotated[
+        bool, typer.Option("--force", help="Replace OUT, and what belongs to it, if it is there.")
+    ] = False,
 ) -> None:
     """Carry events from one program's file to another's, and say what the format cannot hold.
 
     Example: dfrnet convert talk.eaf talk_events.tsv
     """
-    from dfrnet.exchange.formats import format_of, meant_by, read
+    from dfrnet.exchange.formats import check_target, format_of, meant_by, read
 
-    written = format_of(to or meant_by(out))
+    name = to or meant_by(out)
+    written = format_of(name)
+    check_target(source, out, name, replace=force)
     recording = read(source, come or None, fps)
     written.write(recording, out)
     for what in recording.record.get("not_read", []):

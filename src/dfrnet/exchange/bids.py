@@ -20,6 +20,7 @@ from dfrnet.exchange.rows import NOTHING, cells_of, chance_columns, classes_of, 
 from dfrnet.exchange.wording import number
 from dfrnet.types import Event, Interval, Recording, UserError
 
+ENDING = "_events.tsv"
 BLOCKED = "not_assessable"
 BEFORE = ("onset", "duration", "trial_type", "apex", "label")
 AFTER = ("score", "regions", "action_units", "quality", "track", "note")
@@ -47,7 +48,11 @@ COLUMNS: dict[str, dict[str, Any]] = {
 
 
 def write(recording: Recording, path: Path) -> None:
-    """The table, and the sidecar beside it with the suffix .json; seconds to the microsecond."""
+    """The table, and the sidecar beside it with the suffix .json; seconds to the microsecond.
+
+    UserError for a name that does not end as BIDS has it: the sidecar might replace somebody else's file.
+    """
+    check_name(path)
     classes = classes_of(recording.events)
     rows = [(event.start, _event(event, classes)) for event in recording.events]
     rows += [(one.start, _blocked(one, classes)) for one in recording.intervals]
@@ -58,6 +63,12 @@ def write(recording: Recording, path: Path) -> None:
     }
     save(sidecar_of(path), as_json({**sidecar, "dfrnet": header(recording)}, indent=1) + "\n")
     save(path, "".join("\t".join(line) + "\n" for line in lines))
+
+
+def check_name(path: Path) -> None:
+    """UserError unless the name ends in ``_events.tsv``."""
+    if not path.name.endswith(ENDING):
+        raise UserError(f"{path}: BIDS wants a name that ends in {ENDING}, such as {path.stem}{ENDING}")
 
 
 def sidecar_of(path: Path) -> Path:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,6 +13,17 @@ from dfrnet.types import UserError
 
 LARGEST = 256 * 1024 * 1024
 """Bytes; a file of annotations is never that large."""
+
+LONGEST = 200
+"""Bytes of a name that leave room, of the 255 that file systems take, for an ending and for what marks a draft."""
+
+
+def fitting(name: str) -> str:
+    """The name, or its beginning and a digest of all of it where it is too long to be given to a file."""
+    data = name.encode("utf-8", errors="replace")
+    if len(data) <= LONGEST:
+        return name
+    return f"{data[: LONGEST - 9].decode('utf-8', errors='ignore')}-{hashlib.sha256(data).hexdigest()[:8]}"
 
 
 def read_bytes(path: Path) -> bytes:

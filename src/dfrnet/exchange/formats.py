@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dfrnet.exchange import bids, boris, datavyu, elan, events_csv, events_json, textgrid
-from dfrnet.exchange.files import decoded, read_bytes
+from dfrnet.exchange.files import decoded, fitting, read_bytes
 from dfrnet.types import Recording, UserError, unknown_name
 
 
@@ -16,13 +16,16 @@ from dfrnet.types import Recording, UserError, unknown_name
 class Format:
     """``suffix`` ends the file's name; ``write(recording, path)``; ``read(path, fps)``.
 
-    ``losses``: what does not come back as it was. Everything else does.
+    ``losses``: what does not come back as it was. Everything else does. ``beside``: the second file that a write makes.
+    ``needs``: a package without which nothing can be written, and the extra that brings it.
     """
 
     suffix: str
     write: Callable[[Recording, Path], None]
     read: Callable[[Path, float | None], Recording]
     losses: tuple[str, ...] = ()
+    beside: Callable[[Path], Path] | None = None
+    needs: tuple[str, str] | None = None
 
 
 MICROSECONDS = "times are rounded to a microsecond, the duration to the sum of the rounded ends"
@@ -39,12 +42,16 @@ FORMATS: dict[str, Format] = {
         (MICROSECONDS, DECIMALS, "no intervals, source, duration, fps, tracks, record and curve: events.json has them"),
     ),
     "json": Format(".json", events_json.write, events_json.read),
-    "elan": Format(".eaf", elan.write, elan.read, (MILLISECONDS, DECIMALS, SHORTEST, ORDER, CURVE)),
+    "elan": Format(
+        ".eaf", elan.write, elan.read, (MILLISECONDS, DECIMALS, SHORTEST, ORDER, CURVE), needs=("pympi", "elan"),
+    ),
     "boris": Format(".boris", boris.write, boris.read, (MILLISECONDS, DECIMALS, SHORTEST, ORDER, CURVE)),
     "datavyu": Format(
         ".opf", datavyu.write, datavyu.read, (MILLISECONDS, DECIMALS, ORDER, RETURNS, CURVE),
     ),
-    "bids": Format("_events.tsv", bids.write, bids.read, (MICROSECONDS, DECIMALS, ORDER, CURVE)),
+    "bids": Format(
+        bids.ENDING, bids.write, bids.read, (MICROSECONDS, DECIMALS, ORDER, CURVE), beside=bids.sidecar_of,
+    ),
     "textgrid": Format(".TextGrid", textgrid.write, textgrid.read, (MICROSECONDS, DECIMALS, SHORTEST, ORDER, CURVE)),
 }  # fmt: skip
 
@@ -57,8 +64,8 @@ def format_of(name: str) -> Format:
 
 
 def file_name(source: str, name: str) -> str:
-    """What a file about ``source`` is called: ``talk.mp4`` -> ``talk.eaf``, ``talk_events.tsv``."""
-    stem = Path(source).stem or "recording"
+    """What a file about ``source`` is called: ``talk.mp4`` -> ``talk.eaf``, ``talk_events.tsv``; long names are cut."""
+    stem = fitting(Path(source).stem or "recording")
     return (bids.bids_stem(stem) if name == "bids" else stem) + format_of(name).suffix
 
 
@@ -69,6 +76,25 @@ def meant_by(path: Path) -> str:
         if path.name.lower().endswith(ending):
             return endings[ending]
     raise UserError(f"{path}: its ending names no format; add one of {', '.join(endings)} or give --to")
+
+
+def check_target(source: Path, target: Path, name: str, replace: bool = False) -> None:
+    """UserError where writing ``target`` in the format ``name`` would replace a file; ``source`` is never replaced."""
+    if name == "bids":
+        bids.check_name(target)
+    written, read_from = _files(target, name), [source]
+    if source.name.endswith(bids.ENDING):
+        read_from.append(bids.sidecar_of(source))
+    for path in written:
+        if any(path.exists() and other.exists() and path.samefile(other) for other in read_from):
+            raise UserError(f"{path}: the file that is read would be replaced; choose another name")
+        if path.exists() and not replace:
+            raise UserError(f"{path}: it is there already; choose another name, or say --force to replace it")
+
+
+def _files(path: Path, name: str) -> list[Path]:
+    beside = format_of(name).beside
+    return [path, beside(path)] if beside else [path]
 
 
 def write(recording: Recording, path: str | Path, format: str | None = None) -> None:  # noqa: A002

@@ -176,11 +176,6 @@ def _value(name: str, text: str) -> Any:
     return str(_from_json(text)) if text.startswith('"') else text
 
 
-def parts_of(words: str) -> dict[str, Any]:
-    """``name=value`` parts with values from JSON or as text; other parts are passed over."""
-    return {name: _from_json(value) if value[:1] in '"[{' else value for name, value in _parts(words) if name and value}
-
-
 def _parts(words: str) -> list[tuple[str, str]]:
     """(name or "", value as written) for each part; JSON values may hold the separator."""
     found, at = [], 0
