@@ -16,7 +16,7 @@ from dfrnet.types import Event
 from dfrnet.video.courses import MACRO_SHAPES, MICRO_SHAPES, STEP, Shape, best_fit, course, matched
 from dfrnet.video.motion import Motion
 from dfrnet.video.places import REGIONS
-from dfrnet.video.spotting import Spotter, score
+from dfrnet.video.spotting import Spotter, score, stands_out
 
 SMILE = ("left_lip_corner", "right_lip_corner", "left_cheek", "right_cheek")
 BROWS = ("left_inner_brow", "right_inner_brow", "left_outer_brow", "right_outer_brow")
@@ -169,6 +169,34 @@ def test_events_are_told_once_soon_and_for_good() -> None:
         assert first == [e for now, e in told if now < part / 100]
 
 
+@pytest.mark.parametrize("side", ["left", "right"])
+def test_a_movement_of_one_side_is_found_too(side: str) -> None:
+    one = replace(MICRO, regions=(f"{side}_lip_corner", f"{side}_cheek"), height=1.5)
+    (event,) = spotted(face(seconds(12), [one]))
+    assert set(event.regions) == set(one.regions)
+
+
+@given(
+    length=st.floats(0.1, 9), turn=st.floats(0, 6.28), apart=st.floats(0, 1), usual=st.floats(0.02, 2),
+    region=st.sampled_from([name for name in REGIONS if name.startswith("left_")]),
+)  # fmt: skip
+def test_both_sides_alike_stand_out_most(length: float, turn: float, apart: float, usual: float, region: str) -> None:
+    way = length * np.array([np.cos(turn), np.sin(turn)])
+    left, right = REGIONS.index(region), REGIONS.index(region.replace("left_", "right_"))
+    answers = np.zeros((4, len(REGIONS), 2))
+    answers[0, [left, right]] = way, way * (-1, 1)  # as in a mirror
+    answers[1, [left, right]] = way, way * (1, -1)  # the opposite
+    answers[2, left] = way
+    answers[3, REGIONS.index("chin")] = way
+    alike, opposite, alone, middle = stands_out(answers, np.full(len(REGIONS), usual), apart)
+    times = length / usual
+    assert alike == pytest.approx(times * np.sqrt(2))
+    assert opposite == pytest.approx(times * np.sqrt(2 * apart))
+    assert alone == pytest.approx(times * np.sqrt((1 + apart) / 2))
+    assert middle == pytest.approx(times)
+    assert stands_out(answers, np.full(len(REGIONS), 2 * usual), apart)[0] == pytest.approx(alike / 2)
+
+
 def test_two_movements_are_two_events() -> None:
     planted = [replace(MICRO, onset=t, apex=t + 0.1, offset=t + 0.25) for t in (6.0, 6.8, 8.0)]
     found = spotted(face(seconds(12), planted))
@@ -194,11 +222,20 @@ def test_strength_rises_where_something_moves() -> None:
     assert 0 < strength[-1] < 0.3
 
 
-def test_memory_does_not_grow() -> None:
+@pytest.mark.parametrize("assessable", [True, False])
+def test_memory_does_not_grow(assessable: bool) -> None:
     spotter, still = Spotter(), np.zeros((len(REGIONS), 2), np.float32)
     for k in range(1200):
-        spotter.update(Motion(k / 30, still, 0.0, 0.0, 0.0, k == 0))
+        spotter.update(Motion(k / 30, still, 0.0, 0.0, 0.0, k == 0), assessable)
     assert max(len(search.good) for search in spotter._searches) < 1500
+
+
+def test_a_movement_after_minutes_that_were_not_assessable_is_found() -> None:
+    times = seconds(60)
+    late = Pulled(SMILE, 50.0, 50.1, 50.25)
+    early = replace(late, onset=6.0, apex=6.1, offset=6.25)
+    (event,) = spotted(face(times, [early, late]), times > 40)
+    assert off(event, late) < 0.05
 
 
 @given(rise=st.floats(0.05, 0.4), stay=st.floats(0, 1), fall=st.floats(0.05, 0.4))

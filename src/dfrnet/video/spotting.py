@@ -3,10 +3,12 @@
 The displacements of all regions are brought onto one clock of 10 ms. Filters matched to a rise and fall of 40 to 500 ms
 (micro) and of up to 3 s (macro) run over each of them; blind to level and drift, they measure against the face's own
 baseline just before and after. A region's answer counts by how large it is beside that region's usual answers over the
-last half minute: trembling, noise and small movements that mean nothing raise the bar by themselves. Where the
-strongest regions together stand out, their displacements are added up to one curve, and the course that fits it best
-gives onset, apex and offset. A curve that does not come back is no movement. A blink disturbs the upper face: brows,
-lids, nose and cheeks are carried over it in a straight line, and only the mouth is watched meanwhile.
+last half minute: trembling, noise and small movements that mean nothing raise the bar by themselves. Expressions move
+both sides of a face alike, most of them, and noise does not: the two sides of a region count together, what they have in
+common in full and what sets them apart for less. Where one such pair stands out, the displacements of all that move are
+added up to one curve, and the course that fits it best gives onset, apex and offset. A curve that does not come back is
+no movement. A blink disturbs the upper face: brows, lids, nose and cheeks are carried over it in a straight line, and
+only the mouth is watched meanwhile.
 
 What is found are candidates for a person to confirm. A score says how far a movement stands out, not what it means.
 """
@@ -29,11 +31,15 @@ Bools = npt.NDArray[np.bool_]
 
 DISTURBED = np.array([not any(word in name for word in ("lip", "chin")) for name in REGIONS])
 """What a blink disturbs: all but the mouth and the chin."""
+RIGHT = [k for k, name in enumerate(REGIONS) if name.startswith("right_")]
+LEFT = [REGIONS.index(REGIONS[k].replace("right_", "left_")) for k in RIGHT]
+MIDDLE = [k for k in range(len(REGIONS)) if k not in RIGHT + LEFT]
 TAKE = 0.2  # seconds of samples that are worth a look
 REFRESH = 0.5  # seconds after which what is usual is computed anew
 EVERY = 0.05  # seconds between the answers that are learnt from
 REACH, LOOK = 0.3, 0.2  # seconds around a peak within which it is the largest, and that are waited for besides
 MOST_AT_ONCE = 20  # answers computed
+MOST_REGIONS = 6  # named with a movement
 FLANK = 0.1  # seconds before and after a movement that must belong to the curve
 EDGE = 0.05  # seconds before and after a movement that must be assessable
 
@@ -63,18 +69,19 @@ BANDS = (
 class SpottingSettings:
     """When a movement is told.
 
-    ``threshold``: how many times larger than usual the answers of the strongest regions are, on average over
-    ``together`` of them. ``least``: pixels of the 128 x 128 face that the strongest moves at least.
+    ``threshold``: how many times larger than usual the answer of the strongest pair is (:func:`stands_out`), in which
+    what sets its two sides apart counts for a share of ``apart``. ``least``: pixels of the 128 x 128 face that the
+    strongest region moves at least.
     ``unexplained``: most that may be left of the curve by the fitted course, ``return_gap``: how far from where it
     began it may end, shares. ``blink``: the measure from which on it is one, ``blink_edge``: seconds added to both
     sides. ``usual``: seconds over which the usual answers are taken, ``settle``: seconds before the first is judged.
-    ``smallest_noise``: pixels, below which no answer is taken to be usual. ``wait``: seconds that a frame waits
-    for the end of a blink. ``gap``: seconds without a frame after which all begins anew. ``unclear``: the residual of
+    ``noise``: pixels that are never trusted, added (as deviations are) to what is usual. ``wait``: seconds that a frame
+    waits for the end of a blink. ``gap``: seconds without a frame after which all begins anew. ``unclear``: the residual of
     the motion from which on a frame counts as not assessable.
     """
 
-    threshold: float = 17.0
-    together: int = 3
+    threshold: float = 9.5
+    apart: float = 0.3
     least: float = 0.25
     unexplained: float = 0.25
     return_gap: float = 0.4
@@ -82,7 +89,7 @@ class SpottingSettings:
     blink_edge: float = 0.1
     usual: float = 30.0
     settle: float = 3.0
-    smallest_noise: float = 0.02
+    noise: float = 0.05
     wait: float = 0.4
     gap: float = 0.25
     unclear: float = 0.5
@@ -126,6 +133,19 @@ class Spotter:
 def score(times: float, threshold: float) -> float:
     """0..1, a half where a movement stands out ``threshold`` times, near 1 where it does many times more."""
     return float(times / (times + threshold)) if times > 0 else 0.0
+
+
+def stands_out(answers: Floats, usual: Floats, apart: float) -> Floats:
+    """How many times larger than usual the strongest pair of each of ``answers`` (n, R, 2) is: (n,).
+
+    ``usual`` (R,): deviation of each region's answers. The left side is seen in a mirror; regions in the middle are
+    pairs by themselves. ``apart``: the share of what the sides do not have in common, 0 for none, 1 for all.
+    """
+    side = np.hypot(usual[RIGHT], usual[LEFT])[:, None]
+    right, left = answers[:, RIGHT] / side, answers[:, LEFT] * [-1, 1] / side
+    pairs = np.square(right + left).sum(-1) + apart * np.square(right - left).sum(-1)
+    middle = np.square(answers[:, MIDDLE] / usual[MIDDLE, None]).sum(-1)
+    return np.asarray(np.sqrt(np.maximum(pairs.max(1), middle.max(1))), np.float64)
 
 
 class Tick(NamedTuple):
@@ -237,14 +257,14 @@ class _Usual:
         for k, seen in enumerate(self._seen):
             if self._learnt[k]:
                 middle = np.median(seen[: self._learnt[k]], axis=0)
-                self.size[k] = np.maximum(np.sqrt(middle / 1.386), self.settings.smallest_noise)
+                self.size[k] = np.sqrt(middle / 1.386 + self.settings.noise**2)
 
 
 class _Search:
     """Looks for the movements of one band in one stretch, which begins at ``start`` seconds.
 
     All buffers begin with sample ``first``. ``standing`` (filters, n): how many times larger than usual the answer of
-    the strongest regions is to the filter whose middle is at a sample. For filter k, what is usual was learnt before
+    the strongest pair is to the filter whose middle is at a sample. For filter k, what is usual was learnt before
     sample ``known[k]``, ``standing`` holds before ``weighed[k]``, peaks have been looked for before ``judged[k]``.
     """
 
@@ -265,6 +285,7 @@ class _Search:
         self.standing = np.pad(self.standing, ((0, 0), (0, len(tick.good))))
         fresh = [self._learn(k) for k in range(len(self.half))]
         if not self.usual.settled and not last:
+            self._forget()
             return []
         self.usual.refresh(now=last)
         self.latest = 0.0
@@ -299,9 +320,8 @@ class _Search:
         if end <= begin:
             return
         answers = fresh if len(fresh) == end - begin else self._answers(k, begin, end)
-        times = np.sqrt(np.square(answers).sum(-1)) / self.usual.size[k]
-        top = -np.partition(-times, self.settings.together - 1, axis=1)[:, : self.settings.together]
-        self.standing[k, begin:end] = top.mean(1) * self.good[begin:end]
+        times = stands_out(answers, self.usual.size[k], self.settings.apart)
+        self.standing[k, begin:end] = times * self.good[begin:end]
         self.latest = max(self.latest, float(self.standing[k, begin:end].max()))
         self.weighed[k] = end
 
@@ -337,7 +357,7 @@ class _Search:
         if not inside.all():
             return None
         self._end = end
-        order = np.argsort(-times)[: settings.together * 2]
+        order = np.argsort(-times)[:MOST_REGIONS]
         regions = tuple(REGIONS[r] for r in order if times[r] > max(settings.threshold / 2, times.max() / 3))
         return Event(max(start, 0.0), apex, end, band.kind, score=score(self.standing[k, at], settings.threshold),
                      regions=regions)  # fmt: skip
@@ -361,5 +381,6 @@ class _Search:
             self.first += past
             self.moved, self.good = self.moved[past:], self.good[past:]
             self.standing = self.standing[:, past:]
+            # Where nothing was assessable for long, the marks of what was not judged yet are forgotten with it.
             for marks in (self.known, self.judged, self.weighed):
-                marks[:] = [mark - past for mark in marks]
+                marks[:] = [max(mark - past, half) for mark, half in zip(marks, self.half, strict=True)]
