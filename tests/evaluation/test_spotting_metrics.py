@@ -216,6 +216,12 @@ def test_each_point_is_the_matching_of_what_scores_so_much(truths, predictions, 
         assert point.recall == len(match(truths, kept)) / max(len(truths), 1)
 
 
+def test_a_curve_of_very_many_movements():
+    many = [Span("v", 0, 9, score=1 - k / 2000) for k in range(1500)]
+    last = curve(many, many)[-1]
+    assert (last.score, last.precision, last.recall) == (many[-1].score, 1.0, 1.0)
+
+
 def test_no_curve_where_a_score_is_missing():
     assert curve(spans((0, 9)), [Span("v", 0, 9, score=1.0), Span("v", 0, 9)]) == ()
 

@@ -231,7 +231,7 @@ def curve(
     points = []
     for at, prediction in enumerate(ranked):
         # An augmenting path keeps the pairing a largest one as predictions are added (Berge).
-        _augment(at, near, owner, set())
+        _augment(at, near, owner)
         if at + 1 == len(ranked) or ranked[at + 1].score != prediction.score:
             right = len(owner)
             points.append(Point(float(prediction.score or 0.0), right / (at + 1), right / max(len(truths), 1)))
@@ -272,15 +272,26 @@ def _near(truths: Sequence[Span], predictions: Sequence[Span], iou: float, frame
     return near
 
 
-def _augment(prediction: int, near: Sequence[Sequence[int]], owner: dict[int, int], seen: set[int]) -> bool:
+def _augment(prediction: int, near: Sequence[Sequence[int]], owner: dict[int, int]) -> None:
     """Give the prediction a truth, moving others to another of theirs where that helps (Kuhn 1955)."""
-    for truth in near[prediction]:
-        if truth not in seen:
-            seen.add(truth)
-            if truth not in owner or _augment(owner[truth], near, owner, seen):
-                owner[truth] = prediction
-                return True
-    return False
+    asked: dict[int, int] = {}  # truth -> who would take it
+    held: dict[int, int] = {}  # who has to move -> the truth that it leaves
+    waiting = [prediction]
+    for who in waiting:
+        for truth in near[who]:
+            if truth in asked:
+                continue
+            asked[truth] = who
+            if truth in owner:
+                held[owner[truth]] = truth
+                waiting.append(owner[truth])
+                continue
+            taker = who
+            while taker != prediction:
+                owner[truth], truth = taker, held[taker]
+                taker = asked[truth]
+            owner[truth] = prediction
+            return
 
 
 def _all_videos(truths: Sequence[Span], predictions: Sequence[Span], videos: Iterable[Video]) -> dict[str, Video]:

@@ -3,12 +3,12 @@
 The displacements of all regions are brought onto one clock of 10 ms. Filters matched to a rise and fall of 40 to 500 ms
 (micro) and of up to 3 s (macro) run over each of them; blind to level and drift, they measure against the face's own
 baseline just before and after. A region's answer counts by how large it is beside that region's usual answers over the
-last half minute: trembling, noise and small movements that mean nothing raise the bar by themselves. Expressions move
-both sides of a face alike, most of them, and noise does not: the two sides of a region count together, what they have in
-common in full and what sets them apart for less. Where one such pair stands out, the displacements of all that move are
-added up to one curve, and the course that fits it best gives onset, apex and offset. A curve that does not come back is
-no movement. A blink disturbs the upper face: brows, lids, nose and cheeks are carried over it in a straight line, and
-only the mouth is watched meanwhile.
+last half minute: trembling, noise and small movements that mean nothing raise the bar by themselves. Most expressions
+move both sides of a face alike, and noise does not: the two sides of a region count together, what they have in common
+in full and what sets them apart for less. Where one such pair stands out, the displacements of all that move are added
+up to one curve, and the course that fits it best gives onset, apex and offset. A curve that does not come back is no
+movement. A blink disturbs the upper face: brows, lids, nose and cheeks are carried over it in a straight line, and only
+the mouth is watched meanwhile.
 
 What is found are candidates for a person to confirm. A score says how far a movement stands out, not what it means.
 """
@@ -76,8 +76,8 @@ class SpottingSettings:
     began it may end, shares. ``blink``: the measure from which on it is one, ``blink_edge``: seconds added to both
     sides. ``usual``: seconds over which the usual answers are taken, ``settle``: seconds before the first is judged.
     ``noise``: pixels that are never trusted, added (as deviations are) to what is usual. ``wait``: seconds that a frame
-    waits for the end of a blink. ``gap``: seconds without a frame after which all begins anew. ``unclear``: the residual of
-    the motion from which on a frame counts as not assessable.
+    waits for the end of a blink. ``gap``: seconds without a frame after which all begins anew. ``unclear``: the
+    residual of the motion from which on a frame counts as not assessable.
     """
 
     threshold: float = 9.5
