@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import json
 import logging
 import os
@@ -44,6 +45,7 @@ class Recognizer:
     for research only. ``temperature`` calibrates: probabilities are softmax(log p / T) of the network's p, T chosen on
     held-out subjects (1: not calibrated). A probability below ``threshold`` gives no label (0: never abstains).
     ``card``: what was measured of the same method and settings on held-out subjects, empty where nothing was.
+    ``file``, ``sha256``: name and digest of the file it was read from, empty where it was not.
     """
 
     method: str
@@ -55,6 +57,8 @@ class Recognizer:
     temperature: float = 1.0
     threshold: float = 0.0
     card: Mapping[str, Any] = field(default_factory=dict)
+    file: str = ""
+    sha256: str = ""
 
     def __post_init__(self) -> None:
         if not 0 < self.temperature < float("inf"):
@@ -198,7 +202,8 @@ def load(path: Path | str, threads: int = 1) -> Recognizer:
         # The ONNX file where it can be read: it is faster, and the same within 1e-4.
         path = MODELS[str(path)].with_suffix(".onnx" if find_spec("onnxruntime") else ".safetensors")
     path = Path(path)
-    return _load_onnx(path, threads) if path.suffix == ".onnx" else _load_safetensors(path)
+    model = _load_onnx(path, threads) if path.suffix == ".onnx" else _load_safetensors(path)
+    return replace(model, file=path.name, sha256=hashlib.sha256(path.read_bytes()).hexdigest())
 
 
 def _load_onnx(path: Path, threads: int) -> Recognizer:

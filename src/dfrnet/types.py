@@ -7,9 +7,8 @@ yields one :class:`Prediction`. All are frozen dataclasses; clips and features c
 from __future__ import annotations
 
 import difflib
-import itertools
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
@@ -180,7 +179,7 @@ class Event:
 
 @dataclass(frozen=True)
 class Interval:
-    """A stretch of a recording that is not assessable and why; seconds. ``track`` None: no face at all."""
+    """A stretch of a recording that is not assessable and why; seconds. ``track`` None: for whichever face."""
 
     start: float
     end: float
@@ -195,7 +194,9 @@ class Recording:
     ``source``: the file or camera, as it was named. ``duration``: seconds, 0 where unknown. ``fps``: measured frames a
     second, 0 where unknown. ``record``: versions, model, settings, cautions; anything that JSON can hold. ``tracks``:
     the faces seen; those of events and intervals count without being named here. ``curve``: (seconds, how far the face
-    stands from its own baseline, 0..1) for a picture. UserError for times that cannot be.
+    stands from its own baseline, 0..1) for a picture. ``start``: seconds, what came before was not looked at; all times
+    are from the recording's first frame nevertheless. ``spans``: from when to when a face was there, seconds; one that
+    is not named was there throughout. UserError for times that cannot be.
     """
 
     source: str
@@ -206,59 +207,64 @@ class Recording:
     record: Mapping[str, Any] = field(default_factory=dict)
     tracks: tuple[int, ...] = ()
     curve: tuple[tuple[float, float], ...] = ()
+    start: float = 0.0
+    spans: Mapping[int, tuple[float, float]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        for name, value in (("duration", self.duration), ("fps", self.fps)):
+        for name, value in (("duration", self.duration), ("fps", self.fps), ("start", self.start)):
             if not 0 <= value < float("inf"):
                 raise UserError(f"recording {self.source}: its {name} of {value} must be a number, 0 where unknown")
         for one in self.intervals:
             if not 0 <= one.start <= one.end < float("inf"):
                 raise UserError(f"interval {one.start} s, {one.end} s ({one.reason}): start and end must be in order")
-
-    def with_record(self, **more: Any) -> Recording:
-        """The same with more said in the record."""
-        return replace(self, record={**self.record, **more})
+        for face, (first, last) in self.spans.items():
+            if not 0 <= first <= last < float("inf"):
+                raise UserError(f"face {face}, {first} s, {last} s: when it came and went must be in order")
 
     @property
     def faces(self) -> tuple[int, ...]:
         """Every face that is named anywhere, ascending."""
         named = {event.track for event in self.events} | {i.track for i in self.intervals if i.track is not None}
-        return tuple(sorted(named | set(self.tracks)))
+        return tuple(sorted(named | set(self.tracks) | set(self.spans)))
 
     @property
     def assessable(self) -> float:
-        """The share of the duration, 0..1, in which at least one face could be assessed; 1 where nothing is said.
+        """The share, 0..1, of what was looked at in which at least one face could be assessed.
 
-        An interval without a track (no face at all) counts for every face.
+        A face cannot be where it is not there and in its intervals; those without a track count for every face. 1 where
+        nothing is said, 0 where something is but not of how long a recording.
         """
-        if not self.duration:
-            return 1.0
-        edges = {0.0, self.duration, *(t for i in self.intervals for t in (i.start, i.end))}
-        times = sorted(t for t in edges if t <= self.duration)
-        faces = self.faces or (None,)
-        by_face = {face: _merged([i for i in self.intervals if i.track in (None, face)]) for face in faces}
-        positions = dict.fromkeys(faces, 0)
-        good = 0.0
-        for start, end in itertools.pairwise(times):
-            bad = True
-            for face, spans in by_face.items():
-                while positions[face] < len(spans) and spans[positions[face]][1] <= start:
-                    positions[face] += 1
-                at = positions[face]
-                bad = bad and at < len(spans) and spans[at][0] <= start
-            good += 0.0 if bad else end - start
-        return min(good / self.duration, 1.0)
+        looked_at = self.duration - self.start
+        if looked_at <= 0:
+            return 0.0 if self.intervals else 1.0
+        faces = self.faces or (0,)
+        bad: dict[int | None, list[tuple[float, float]]] = {}
+        for one in self.intervals:
+            bad.setdefault(one.track, []).append((one.start, one.end))
+        for face, (first, last) in self.spans.items():
+            bad.setdefault(face, []).extend(((0.0, first), (last, max(last, self.duration))))
+        changes = [(self.duration, 0)]  # when how many faces more or fewer cannot be assessed
+        for owner, stretches in bad.items():
+            count = len(faces) if owner is None else 1
+            for start, end in _merged(stretches):
+                changes += [(start, count), (end, -count)]
+        good, at, blocked = 0.0, self.start, 0
+        for time, change in sorted(changes):
+            until = min(max(time, self.start), self.duration)
+            good += until - at if blocked < len(faces) else 0.0
+            at, blocked = until, blocked + change
+        return min(good / looked_at, 1.0)
 
 
-def _merged(intervals: list[Interval]) -> list[tuple[float, float]]:
-    """The union of intervals as disjoint spans, ascending."""
-    spans: list[tuple[float, float]] = []
-    for one in sorted(intervals, key=lambda i: (i.start, i.end)):
-        if spans and one.start <= spans[-1][1]:
-            spans[-1] = (spans[-1][0], max(spans[-1][1], one.end))
+def _merged(stretches: Iterable[tuple[float, float]]) -> list[tuple[float, float]]:
+    """Their union as disjoint stretches, ascending."""
+    found: list[tuple[float, float]] = []
+    for start, end in sorted(stretches):
+        if found and start <= found[-1][1]:
+            found[-1] = (found[-1][0], max(found[-1][1], end))
         else:
-            spans.append((one.start, one.end))
-    return spans
+            found.append((start, end))
+    return found
 
 
 @runtime_checkable

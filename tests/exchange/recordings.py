@@ -46,7 +46,8 @@ def hard():
             Interval(0.0, 70.0, HARD), Interval(1.0, 2.0, "blur", 2), Interval(2.0, 3.0, "pose", 2),
             Interval(1.5, 2.5, '"speaking"', 0),
         ),
-        record={"note": HARD, "numbers": [1, 2.5, None, True]}, tracks=(1, 2, 3),
+        record={"note": HARD, "numbers": [1, 2.5, None, True]}, tracks=(1, 2, 3), start=0.25,
+        spans={1: (0.25, 61.5), 2: (1.0, 70.0)},
     )  # fmt: skip
 
 
@@ -106,6 +107,8 @@ def sorted_parts(recording):
         dict(recording.record),
         recording.tracks,
         recording.curve,
+        recording.start,
+        dict(recording.spans),
     )
     return sorted(recording.events, key=repr), sorted(recording.intervals, key=repr), rest
 

@@ -131,6 +131,11 @@ def test_wrong_values_in_json(field, value, says, tmp_path):
         ({"intervals": [{"start": 2, "end": 3}]}, "interval 1: reason None is no text"),
         ({"duration": "long"}, "duration 'long' is no number"),
         ({"record": 3}, "record and tracks"),
+        ({"spans": [1]}, "spans '[1]' are no object"),
+        ({"spans": {"1": [0.0]}}, "span of face 1 '[0.0]' is no pair of numbers"),
+        ({"spans": {"1": [2.0, 1.0]}}, "when it came and went must be in order"),
+        ({"start": "early"}, "start 'early' is no number"),
+        ({"curve": [[1]]}, "point of the curve '[1]' is no pair of numbers"),
     ],
 )
 def test_wrong_wholes_in_json(change, says, tmp_path):

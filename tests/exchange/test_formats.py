@@ -103,7 +103,10 @@ def test_a_recording_checks_itself():
         Recording("x", float("nan"), 30)
     with pytest.raises(UserError, match="interval 2"):
         Recording("x", 1, 30, intervals=(Interval(2, 1, "blur"),))
-    assert ordinary().with_record(purpose="study").record["purpose"] == "study"
+    with pytest.raises(UserError, match="start of -1"):
+        Recording("x", 1, 30, start=-1)
+    with pytest.raises(UserError, match="face 3, 2 s, 1 s"):
+        Recording("x", 1, 30, spans={3: (2, 1)})
 
 
 @pytest.mark.parametrize(
@@ -120,4 +123,4 @@ def test_a_recording_checks_itself():
 )
 def test_the_share_that_is_assessable(intervals, tracks, share):
     assert Recording("x", 10, 30, (), intervals, {}, tracks).assessable == pytest.approx(share)
-    assert Recording("x", 0, 30, (), intervals, {}, tracks).assessable == 1
+    assert Recording("x", 0, 30, (), intervals, {}, tracks).assessable == (not intervals)

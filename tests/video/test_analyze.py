@@ -1,17 +1,22 @@
 """Whole recordings: from a file to events, on drawn faces whose movements are known and on two free videos."""
 
 import csv
+import hashlib
 import json
+from fractions import Fraction
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 
+from dfrnet import recognizer
 from dfrnet.exchange import FORMATS, read
 from dfrnet.exchange.results import Wanted, analyze_all, find_recordings, folder_names
 from dfrnet.types import Recording, UserError
 from dfrnet.video.album import Album, Pictures
-from dfrnet.video.analyze import NO_FACE, analyze
+from dfrnet.video.analyze import NO_FACE, NOTICE, analyze
+from dfrnet.video.sources import Frame, open_source
 from dfrnet.video.watch import Curve, Watcher
 from trees import tree_state
 
@@ -63,6 +68,10 @@ def test_a_part_of_a_recording(drawn):
     part = analyze(drawn[0], start=2, end=5)
     assert part.duration == pytest.approx(5, abs=0.05)
     assert all(event.start >= 2 and event.end <= 5.05 for event in part.events)
+    assert part.start == pytest.approx(2, abs=0.02)
+    assert part.spans == {1: (part.start, pytest.approx(part.duration))}
+    blocked = sum(one.end - one.start for one in part.intervals[1:])
+    assert part.assessable >= 1 - blocked / 3 - 1e-9, "what was skipped counts neither way"
     skipped = part.intervals[0]
     assert (skipped.start, skipped.reason, skipped.track) == (0, "skipped", None)
     assert skipped.end == pytest.approx(2, abs=0.02)
@@ -83,8 +92,114 @@ def test_a_cartoon_has_no_face():
 def test_a_person_who_is_not_there(drawn):
     nobody = analyze(drawn[0], face="7", end=2.0)
     assert "no face with the number 7 was found in it" in nobody.record["notes"]
+    assert nobody.tracks == ()
+    assert [(i.start, i.reason, i.track) for i in nobody.intervals] == [(0.0, "no_face", None)]
+    assert nobody.assessable == 0
     with pytest.raises(UserError, match="face must be largest, all or the number"):
         analyze(drawn[0], face="second")
+
+
+def still(number, shift=0):
+    """A frame of the video of one face; ``shift`` pixels to the side and mirrored, which looks like another shot."""
+    with av.open(str(VIDEOS / "single_face.mp4")) as container:
+        for k, frame in enumerate(container.decode(video=0)):
+            if k == number:
+                image = frame.to_ndarray(format="rgb24")
+                return np.roll(image[:, ::-1], shift, axis=1) if shift else image
+    raise AssertionError
+
+
+def write_stills(path, stamps, image, rate=600):
+    """One picture again and again at ``stamps``, seconds."""
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("libx264", rate=rate)
+        stream.height, stream.width, stream.pix_fmt = image.shape[0], image.shape[1], "yuv420p"
+        stream.codec_context.time_base = Fraction(1, rate)
+        stream.options = {"crf": "18", "preset": "ultrafast", "bf": "0"}
+        for stamp in stamps:
+            frame = av.VideoFrame.from_ndarray(image, format="rgb24")
+            frame.pts = round(float(stamp) * rate)
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode())
+    return path
+
+
+def test_notes_and_pauses_of_a_part(tmp_path):
+    """Three seconds of frames with two pauses: the notes are whole though the reading stops before the end."""
+    stamps = np.concatenate([np.arange(30) / 30, 2.5 + np.arange(30) / 30, 4.5 + np.arange(60) / 30])
+    path = write_stills(tmp_path / "pauses.mp4", stamps, still(0))
+    found = analyze(path, end=5.5)
+    assert any("gaps of more than 0.5 s" in note and note.endswith(": 2") for note in found.record["notes"])
+    assert [(i.reason, i.start, i.end) for i in found.intervals if i.reason == "no_frame"] == [
+        ("no_frame", pytest.approx(29 / 30, abs=0.01), pytest.approx(2.5, abs=0.01)),
+        ("no_frame", pytest.approx(3.47, abs=0.01), pytest.approx(4.5, abs=0.01)),
+    ]
+    assert found.assessable == pytest.approx(1 - (2.5 - 29 / 30 + 4.5 - 3.467) / found.duration, abs=0.02)
+
+
+def test_one_frame_is_nothing_to_judge_by(tmp_path):
+    from trees import write_png
+
+    write_png(tmp_path / "1.png", still(0))
+    found = analyze(tmp_path, fps=30)
+    assert (found.duration, found.tracks, found.assessable) == (0, (1,), 0)
+    assert {one.reason for one in found.intervals} == {"frame_rate"}
+
+
+def test_after_a_cut_the_next_face_is_followed_at_once(tmp_path):
+    from trees import write_png
+
+    first, second = still(0), still(40, shift=150)
+    for k in range(40):
+        write_png(tmp_path / f"{k:03d}.png", first if k < 15 else second)
+    found = analyze(tmp_path, fps=30)
+    assert found.spans == {1: (0.0, 0.5), 2: (0.5, pytest.approx(40 / 30, abs=0.001))}
+    assert not [one for one in found.intervals if one.reason == "no_face"]
+
+
+def test_the_record_says_what_it_was_analysed_with(drawn):
+    found = analyze(drawn[0], start=0.5, end=1.0, face="all", fps=25)
+    record = json.loads(json.dumps(found.record))
+    assert record["asked"] == {"face": "all", "start": 0.5, "end": 1.0, "fps": 25}
+    assert record["settings"]["quality"]["yaw"] == 25
+    assert {"threshold", "settle"} <= record["settings"]["spotting"].keys()
+    assert "renew" in record["settings"]["motion"]
+    assert (record["versions"]["numpy"], record["versions"]["cv2"]) == (np.__version__, cv2.__version__)
+    assert record["versions"]["av"] == av.__version__
+    assert record["model"] is None
+    assert "notice" not in record
+
+
+def test_the_record_names_the_model_and_its_terms(tmp_path):
+    pytest.importorskip("onnxruntime")
+    for name, terms in (("maps", "academic research only"), ("synthetic", "Apache-2.0")):
+        file = recognizer.MODELS[name].with_suffix(".onnx")
+        found = analyze(VIDEOS / "single_face.mp4", recognizer.load(name), end=0.2)
+        FORMATS["elan"].write(found, tmp_path / "events.eaf")
+        for record in (found.record, read(tmp_path / "events.eaf").record):
+            assert record["notice"] == NOTICE
+            assert record["model"]["file"] == f"{name}.onnx"
+            assert record["model"]["sha256"] == hashlib.sha256(file.read_bytes()).hexdigest()
+            assert terms in record["model"]["terms"]
+            assert record["versions"]["onnxruntime"]
+
+
+def test_what_is_told_late_is_still_recognised(drawn):
+    """A movement right at the start, then darkness: what is usual is known only seconds later."""
+    from dfrnet.features import FeatureSpec
+
+    begin, end = drawn[1].events[0].start - 0.45, drawn[1].events[0].end + 0.2
+    watcher = Watcher(Spy(FeatureSpec(frame_size=32), {"positive": 1.0}))
+    early = []
+    with open_source(drawn[0]) as source:
+        for frame in source:
+            if begin <= frame.time < begin + 6.5:
+                dark = end <= frame.time < end + 1.5
+                shown = Frame(frame.index, frame.time, frame.image // 4) if dark else frame
+                early += [(frame.time, event) for event in watcher.update(shown) if event.start < end]
+    ((told, event),) = early
+    assert told - event.start > 4
+    assert (event.label, event.quality) == ("positive", ())
 
 
 def test_movements_only_loads_no_network_runtime(drawn, python):
@@ -96,13 +211,15 @@ def test_movements_only_loads_no_network_runtime(drawn, python):
 class Spy:
     """A recognizer that keeps what it is shown."""
 
+    file, sha256 = "spy.onnx", "12ab"
+
     def __init__(self, spec, answer):
         self.spec, self.answer, self.seen = spec, answer, []
 
     def predict(self, frames, onset, apex, offset):
         self.seen.append((len(frames), frames[0].shape, onset, apex, offset))
         if isinstance(self.answer, UserError):
-            raise self.answer
+            raise UserError(*self.answer.args)  # a new one: what was raised holds on to frames
         return self.answer
 
     def label(self, probabilities):
@@ -113,7 +230,7 @@ class Spy:
         return {
             "method": "spy",
             "classes": ["negative", "positive"],
-            "trained_on": {},
+            "trained_on": {"data": ["casme2", "samm"]},
             "temperature": 1,
             "threshold": 0,
         }
@@ -163,7 +280,6 @@ def test_a_curve_is_thinned_and_keeps_its_peaks():
 
 def test_a_watcher_does_not_grow(drawn):
     from dfrnet.features import FeatureSpec
-    from dfrnet.video.sources import open_source
 
     watcher = Watcher(Spy(FeatureSpec(frame_size=32), {"a": 1.0}))
     sizes = []
@@ -172,7 +288,7 @@ def test_a_watcher_does_not_grow(drawn):
             watcher.update(frame)
             album = next(iter(watcher._people.values()))._album if watcher._people else None
             sizes.append(len(album._pages) if album else 0)
-    assert max(sizes) == sizes[-1] == sizes[FPS * 6]  # full after its few seconds, and no fuller
+    assert max(sizes) == sizes[-1] == sizes[FPS * 8]  # full after its few seconds, and no fuller
 
 
 def test_pictures_of_a_face_that_left_its_place_are_not_mixed():
@@ -191,14 +307,32 @@ def test_pictures_of_a_face_that_left_its_place_are_not_mixed():
     for k in range(20):
         album.add(Still(k / 20), seen(60 if k < 10 else 140))
     assert album.clip(0.1, 0.2, 0.3) is not None
-    assert album.clip(0.4, 0.5, 0.6) is None, "two squares"
+    with pytest.raises(UserError, match="the head moved too far"):
+        album.clip(0.4, 0.5, 0.6)
     assert album.clip(0.6, 0.7, 3.0) is not None
     frames, positions = album.clip(0.6, 0.7, 0.8)
     assert isinstance(frames, Pictures)
     assert frames.times.tolist() == pytest.approx([0.6, 0.65, 0.7, 0.75, 0.8])
     assert positions == (0, 2, 4)
     album.add(Still(5.0), seen(140))
-    assert album.clip(0.6, 0.7, 0.8) is None, "too long ago"
+    with pytest.raises(UserError, match="not kept any more"):
+        album.clip(0.6, 0.7, 0.8)
+
+
+def test_a_rise_within_one_frame_is_no_movement_to_recognise():
+    from dfrnet.features import FeatureSpec
+    from dfrnet.video.track import Observation
+
+    points = np.full((68, 2), 100, np.float32)
+    album = Album(FeatureSpec(frame_size=16), seconds=1.0)
+    for k in range(30):
+        album.add(
+            Frame(k, k / 30, np.zeros((200, 200, 3), np.uint8)), Observation(1, points, points, True, 1, 0, 0, 0, 20)
+        )
+    for times in ((0.40, 0.41, 0.45), (0.41, 0.415, 0.42)):
+        with pytest.raises(UserError, match="too few frames between onset and apex"):
+            album.clip(*times)
+    assert album.clip(0.40, 0.43, 0.45)[1] == (0, 1, 1)
 
 
 # Folders of results

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 
 from dfrnet.datasets import synthetic
 from dfrnet.frames import VideoFile, grey
-from dfrnet.types import Interval, UserError
+from dfrnet.types import Interval, Recording, UserError
 from dfrnet.video import quality
-from dfrnet.video.quality import REASONS, Intervals, QualityGate, QualitySettings, QualityWatch, assessable
+from dfrnet.video.quality import REASONS, Intervals, QualityGate, QualitySettings, QualityWatch
 from dfrnet.video.rate import FrameRate
 from dfrnet.video.track import FaceTracker, Observation
 from trees import REPOSITORY
@@ -197,18 +197,58 @@ def test_before_a_face_was_seen_there_is_none():
     ("fps", "bad"), [(10, True), (15, True), (23, True), (23.976, False), (25, False), (26, False), (200, False)]
 )
 def test_frame_rate(fps, bad):
-    answers = run(calm, seconds=2, fps=fps)
-    assert (answers[-1] == ("frame_rate",)) == bad
-    assert all(reasons in ((), ("frame_rate",)) for reasons in answers)
+    """It holds from the first frame on, though it is known only after some, and for whoever comes later."""
+    watch = QualityWatch()
+    answers = [watch.update(k / fps, face()[0], [seen(track=1 + (k > fps))]) for k in range(round(2 * fps))]
+    end = round(2 * fps) / fps
+    assert (answers[-1] == {1: ("frame_rate", "face_lost"), 2: ("frame_rate",)}) == bad
+    assert {name for reasons in answers for name in reasons.get(2, ())} == ({"frame_rate"} if bad else set())
+    assert watch.finish(end) == ([Interval(0.0, pytest.approx(end), "frame_rate")] if bad else [])
 
 
 def test_a_camera_that_slows_down_and_recovers():
     times = np.concatenate([np.arange(0, 2, 1 / 30), np.arange(2, 4, 1 / 12), np.arange(4, 6, 1 / 30)])
-    gate = QualityGate()
-    answers = [gate.update(float(t), *calm(t)) for t in times]
-    slow = times[["frame_rate" in reasons for reasons in answers]]
-    assert 2 < slow[0] < 2.8
-    assert 4 < slow[-1] < 5
+    (slow,), share = judged(times)
+    assert (slow.reason, slow.track) == ("frame_rate", None)
+    assert 2 < slow.start < 2.8
+    assert 4 < slow.end < 5
+    assert share == pytest.approx(1 - (slow.end - slow.start) / 6, abs=0.01)
+
+
+def judged(times):
+    """The intervals of a calm face in frames at ``times``, and the share that is assessable."""
+    watch = QualityWatch()
+    for time in times:
+        watch.update(float(time), face()[0], [seen()])
+    end = float(times[-1]) + (1 / watch.rate.rate if watch.rate.rate else 0)
+    found = watch.finish(end)
+    return found, Recording("x", end, 0, intervals=tuple(found), spans=watch.spans).assessable
+
+
+def test_where_there_is_no_frame_nothing_can_be_judged():
+    """Three seconds at 30 a second, between them pauses: what is wrong there are not the frames that do come."""
+    times = np.concatenate([np.arange(0, 1, 1 / 30), np.arange(2.5, 3.5, 1 / 30), np.arange(4, 5, 1 / 30)])
+    found, share = judged(times)
+    assert [(i.reason, i.track) for i in found] == [("no_frame", None)] * 2
+    assert [(i.start, i.end) for i in found] == [pytest.approx((29 / 30, 2.5)), pytest.approx((2.5 + 29 / 30, 4))]
+    assert share == pytest.approx((3 - 2 / 30) / 5)
+
+
+@pytest.mark.parametrize("fps", [0.5, 1, 2, 3.9, 4.1, 8, 20])
+def test_nothing_can_be_judged_at_so_few_frames_a_second(fps):
+    assert judged(np.arange(0, 6, 1 / fps))[1] == 0
+
+
+@pytest.mark.parametrize("times", [[0.0], [0.0, 0.033], [0.0, 0.033, 0.067, 0.1], [0.0, 3.0]])
+def test_so_few_frames_tell_no_rate(times):
+    found, share = judged(times)
+    assert "frame_rate" in {one.reason for one in found}
+    assert share == 0
+
+
+def test_a_few_frames_now_and_then_are_too_few():
+    times = np.sort(np.concatenate([np.arange(0, 6, 0.4) + k / 60 for k in range(4)]))
+    assert judged(times)[1] < 0.01
 
 
 @settings(max_examples=8)
@@ -231,9 +271,12 @@ def test_what_a_gate_keeps_does_not_grow():
     gate, image = QualityGate(), face()[0]
     for k in range(1500):
         gate.update(k / 1000, image, seen(fresh=k % 50 == 0))
+    watch = FrameRate()
+    for k in range(3000):
+        watch.update(k / 1000)
+    assert len(watch._recent) <= 1002
     held = [v for v in vars(gate).values() if hasattr(v, "__len__")]
     assert max(map(len, held)) <= 1000 * quality.RECENT + 2
-    assert len(gate._rate._recent) <= 1002
 
 
 @pytest.mark.parametrize("wrong", [{"yaw": -1.0}, {"dark": float("nan")}, {"speed": float("inf")}])
@@ -318,7 +361,6 @@ def test_a_face_that_comes_back_was_lost():
     watch, found, _ = watched([(1, [1]), (0.5, []), (1, [1])])
     assert found == [Interval(1.0, 1.5, "face_lost", 1)]
     assert watch.spans == {1: (0.0, 2.5)}
-    assert assessable(watch.spans[1], found, 1) == pytest.approx(2.0)
 
 
 @pytest.mark.parametrize("nobody", [0.4, 3.0])
@@ -343,15 +385,18 @@ def test_nobody_at_all():
     assert QualityWatch().finish(0.0) == []
 
 
-spans = st.tuples(st.integers(0, 50), st.integers(1, 50)).map(lambda s: (s[0] / 10, (s[0] + s[1]) / 10))
-
-
-@given(spans, st.lists(spans, max_size=6))
-def test_assessable_against_a_slow_count(span, bad):
-    intervals = [Interval(*one, "dark", 1) for one in bad] + [Interval(0, 10, "dark", 2)]
-    ticks = [k / 10 + 0.05 for k in range(101) if span[0] < k / 10 + 0.05 < span[1]]
-    free = sum(not any(a < t < b for a, b in bad) for t in ticks)
-    assert assessable(span, intervals, 1) == pytest.approx(free / 10)
+def test_a_face_that_left_is_not_assessable():
+    """One of 5 s, then nobody, then one of 40 s who looks away: the share is that of the first alone."""
+    watch, k = QualityWatch(), 0
+    for seconds, track, yaw in ((5, 1, 0.0), (15, None, 0.0), (40, 2, 40.0)):
+        for _ in range(seconds * 30):
+            watch.update(k / 30, face()[0], [seen(track=track, yaw=yaw)] if track else [])
+            k += 1
+    found = watch.finish(60.0)
+    assert {(i.reason, i.track) for i in found} == {("no_face", None), ("turned", 2)}
+    assert watch.spans == {1: (0.0, 5.0), 2: (20.0, 60.0)}
+    recording = Recording("x", 60.0, 30, intervals=tuple(found), spans=watch.spans)
+    assert recording.assessable == pytest.approx(5 / 60, abs=0.001)
 
 
 def rate_of(times):

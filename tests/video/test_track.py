@@ -239,16 +239,40 @@ def observation(track, eye_distance):
 
 def test_which_face_is_meant():
     small, large, larger = observation(1, 40.0), observation(2, 60.0), observation(3, 90.0)
-    assert FaceChoice("all")(0, [small, large]) == [small, large]
-    assert FaceChoice("1")(0, [small, large]) == [small]
-    assert FaceChoice("7")(0, [small, large]) == []
+    assert FaceChoice("all")([small, large], {1, 2}) == [small, large]
+    assert FaceChoice("1")([small, large], {1, 2}) == [small]
+    assert FaceChoice("7")([small, large], {1, 2}) == []
     choose = FaceChoice()
-    assert choose(0.0, []) == []
-    assert choose(0.1, [small, large]) == [large]
-    assert choose(0.2, [small, large, larger]) == [large]
-    assert choose(0.9, [small, larger]) == []  # may come back
-    assert choose(1.0, [small, large, larger]) == [large]
-    assert choose(2.1, [small, larger]) == [larger]
+    assert choose([], set()) == []
+    assert choose([small, large], {1, 2}) == [large]
+    assert choose([small, large, larger], {1, 2, 3}) == [large]
+    assert choose([small, larger], {1, 2, 3}) == []  # may come back
+    assert choose([small, large, larger], {1, 2, 3}) == [large]
+    assert choose([small, larger], {1, 3}) == [larger]
+    assert choose([], set()) == []
+
+
+def test_after_a_cut_somebody_is_followed_at_once():
+    tracker, choose = FaceTracker(), FaceChoice()
+    pictures = [scene((0, 60, 40))] * 5 + [scene((0, 250, 50), backdrop=5)] * 5
+    answers = [choose(tracker.update(Shown(k * STEP, image)), tracker.kept) for k, image in enumerate(pictures)]
+    assert numbers(answers) == [(1,)] * 5 + [(2,)] * 5
+
+
+def test_a_lost_face_is_waited_for_as_long_as_it_keeps_its_number():
+    tracker, choose = FaceTracker(), FaceChoice()
+    both, right = scene((0, 20, 40), (1, 300, 50)), scene((1, 300, 50))
+    followed = choose(tracker.update(Shown(0.0, both)), tracker.kept)[0].track
+    other = ({1, 2} - {followed}).pop()
+    alone = right if followed == 1 else scene((0, 20, 40))
+    answers = []
+    for k in range(1, 60):
+        seen = tracker.update(Shown(k * STEP, alone))
+        answers.append(tuple(o.track for o in choose(seen, tracker.kept)))
+        assert (followed in tracker.kept) == (answers[-1] != (other,))
+    assert answers[-1] == (other,)
+    assert set(answers) <= {(followed,), (), (other,)}
+    assert 0.9 < answers.index((other,)) * STEP < 1.2
 
 
 @pytest.mark.parametrize("wanted", ["", "0", "-1", "biggest", "1.5"])

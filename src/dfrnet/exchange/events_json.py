@@ -9,16 +9,18 @@ from pathlib import Path
 from typing import Any
 
 from dfrnet.exchange.files import naming, read_text, save
-from dfrnet.exchange.recording import as_json, header, number_of, with_header
+from dfrnet.exchange.recording import as_json, header, number_of, pair_of, with_header
 from dfrnet.types import Event, Interval, Recording, UserError
 
 SCHEMA = "dfrnet-events"
 VERSION = 1
 UNITS = {
-    "start": "seconds from the first frame", "apex": "seconds from the first frame",
+    "start": "seconds from the first frame; the file's own: from when on the recording was looked at",
+    "apex": "seconds from the first frame",
     "end": "seconds from the first frame", "duration": "seconds", "fps": "frames a second, measured",
     "score": "0 to 1, how far the movement stands out from the face's own baseline",
-    "probabilities": "0 to 1, calibrated", "assessable": "0 to 1, share of the duration",
+    "probabilities": "0 to 1, calibrated", "assessable": "0 to 1, share of what was looked at",
+    "spans": "seconds, from when to when each face was there",
     "curve": "seconds, and 0 to 1 how far the face stands from its own baseline",
 }  # fmt: skip
 
@@ -66,7 +68,7 @@ def read(path: Path, fps: float | None = None) -> Recording:
                 )
             )  # fmt: skip
     with naming(path, remedy="write the file again"):
-        curve = tuple(_point(raw) for raw in _list(path, whole, "curve"))
+        curve = tuple(pair_of(raw, "point of the curve") for raw in _list(path, whole, "curve"))
         return replace(with_header(whole, tuple(events), tuple(intervals), path.stem), curve=curve)
 
 
@@ -80,12 +82,6 @@ def _to_event(raw: Mapping[str, Any]) -> Event:
         number_of(raw.get("score", 1.0), "score"), _texts(raw, "regions"), _texts(raw, "action_units"),
         _texts(raw, "quality"), _whole(raw.get("track", 0)), _text(raw, "note", ""),
     )  # fmt: skip
-
-
-def _point(raw: object) -> tuple[float, float]:
-    if not isinstance(raw, list) or len(raw) != 2:
-        raise ValueError(f"{str(raw)[:40]!r} is no point (seconds, movement) of the curve")
-    return number_of(raw[0], "time of the curve"), number_of(raw[1], "movement of the curve")
 
 
 def _list(path: Path, whole: Mapping[str, Any], name: str) -> list[Any]:

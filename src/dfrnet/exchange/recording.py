@@ -18,8 +18,9 @@ def header(recording: Recording) -> dict[str, Any]:
     """
     tracks = {event.track for event in recording.events}
     return {
-        "dfrnet": __version__, "source": recording.source, "duration": recording.duration, "fps": recording.fps,
-        "assessable": round(recording.assessable, 4), "tracks": list(recording.tracks),
+        "dfrnet": __version__, "source": recording.source, "duration": recording.duration, "start": recording.start,
+        "fps": recording.fps, "assessable": round(recording.assessable, 4), "tracks": list(recording.tracks),
+        "spans": {str(track): list(span) for track, span in recording.spans.items()},
         "face": next(iter(tracks)) if len(tracks) == 1 else None, "record": dict(recording.record),
     }  # fmt: skip
 
@@ -31,13 +32,24 @@ def with_header(said: object, events: tuple[Event, ...], intervals: tuple[Interv
     """
     known = said if isinstance(said, Mapping) else {}
     last = max([0.0, *(event.end for event in events), *(one.end for one in intervals)])
-    record, tracks = known.get("record", {}), known.get("tracks", [])
+    record, tracks, spans = known.get("record", {}), known.get("tracks", []), known.get("spans", {})
     if not isinstance(record, Mapping) or not isinstance(tracks, list):
         raise ValueError("its record and tracks must be an object and a list")
+    if not isinstance(spans, Mapping):
+        raise ValueError(f"spans {str(spans)[:40]!r} are no object")
     return Recording(
         str(known.get("source", source)), number_of(known.get("duration", last), "duration"),
         number_of(known.get("fps", 0.0), "fps"), events, intervals, dict(record), tuple(int(t) for t in tracks),
+        start=number_of(known.get("start", 0.0), "start"),
+        spans={int(track): pair_of(span, f"span of face {track}") for track, span in spans.items()},
     )  # fmt: skip
+
+
+def pair_of(value: object, name: str) -> tuple[float, float]:
+    """Two finite numbers of a JSON file; ValueError, which names them, for anything else."""
+    if not isinstance(value, list) or len(value) != 2:
+        raise ValueError(f"{name} {str(value)[:40]!r} is no pair of numbers")
+    return number_of(value[0], name), number_of(value[1], name)
 
 
 def number_of(value: object, name: str) -> float:

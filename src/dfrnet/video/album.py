@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from dfrnet.features import FeatureSpec
 from dfrnet.features.colour import COLOUR_MAPS
-from dfrnet.types import Image
+from dfrnet.types import Image, UserError
 from dfrnet.video.sources import Frame
 from dfrnet.video.track import Observation
 
@@ -37,7 +37,8 @@ class Pictures:
 class Album:
     """The surroundings of a face over the last ``seconds``, cut by one and the same square while it stays within.
 
-    Memory is bounded by the frame rate: at 200 frames a second and 128 pixels some 40 MB in grey.
+    Memory is bounded by the frame rate: 256 x 256 pixels, for features of 128, are 13 MB a second in grey at 200 frames
+    a second.
     """
 
     def __init__(self, spec: FeatureSpec, seconds: float) -> None:
@@ -60,16 +61,20 @@ class Album:
         while self._pages and frame.time - self._pages[0][0] > self._seconds:
             self._pages.popleft()
 
-    def clip(self, start: float, apex: float, end: float) -> tuple[Pictures, tuple[int, int, int]] | None:
+    def clip(self, start: float, apex: float, end: float) -> tuple[Pictures, tuple[int, int, int]]:
         """The frames from ``start`` to ``end`` and the positions of onset, apex and offset in them.
 
-        None where they are not there any more, or the face left its square meanwhile.
+        UserError where they are not there any more, the face left its square, or onset and apex are one frame.
         """
+        if not self._pages or self._pages[0][0] > start + 1e-6:
+            raise UserError("the frames of its begin are not kept any more")
         pages = [page for page in self._pages if start - 1e-6 <= page[0] <= end + 1e-6]
-        if not pages or self._pages[0][0] > start + 1e-6 or len({laid for _, laid, _ in pages}) > 1:
-            return None
+        if len({laid for _, laid, _ in pages}) > 1:
+            raise UserError("the head moved too far meanwhile")
         times = np.array([time for time, _, _ in pages])
-        at = int(np.abs(times - apex).argmin())
+        at = int(np.abs(times - apex).argmin()) if len(times) else 0
+        if not at:
+            raise UserError("too few frames between onset and apex")
         return Pictures(tuple(picture for _, _, picture in pages), times), (0, at, len(pages) - 1)
 
     def _is_outside(self, middle: npt.NDArray[np.floating], eye_distance: float) -> bool:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +13,17 @@ from dfrnet.recognizer import Recognizer
 from dfrnet.types import Interval, Recording, UserError
 from dfrnet.video.quality import REASONS
 from dfrnet.video.sources import open_source
-from dfrnet.video.watch import Watcher
+from dfrnet.video.watch import Settings, Watcher
 
 NO_FACE = "no face was found in it"
 SKIPPED = "skipped"
 USE = "Candidates for a person to confirm. A movement is no proof of a feeling, of its absence or of a lie."
+NOTICE = (
+    "Inferring emotions of people at work or in education is prohibited in the European Union (AI Act, Article "
+    "5(1)(f)), but for medical and safety reasons."
+)
+LIBRARIES = ("numpy", "cv2", "av", "onnxruntime", "torch")
+"""Those on which results depend; the record has the versions of the ones that were loaded."""
 
 
 def analyze(
@@ -47,20 +55,25 @@ def analyze(
             first, last, count = (first if count else frame.time), frame.time, count + 1
             if progress:
                 progress(frame.time, source.declared_duration)
-        notes = list(source.notes)
+    notes = list(source.notes)  # not before it is closed: only then are they complete
     if not count:
         raise UserError(f"{what}: it ends before --start {start} s")
     events += watcher.finish()
     last += 1 / watcher.fps if watcher.fps else 0.0  # the last frame is seen as long as the others
+    intervals = (*_before(first, start), *watcher.intervals(last))
     notes += watcher.cautions
-    if not watcher.tracks:
+    if not watcher.spans:
         notes.append(NO_FACE if face in ("largest", "all") else f"no face with the number {face} was found in it")
     return Recording(
         source=str(what), duration=last, fps=watcher.fps,
         events=tuple(sorted(events, key=lambda event: (event.start, event.track))),
-        intervals=(*_before(first, start), *watcher.intervals(last)), tracks=tuple(watcher.tracks),
-        curve=watcher.curve.points,
-        record=_record(recognizer, face, notes, first, count),
+        intervals=intervals, tracks=tuple(watcher.spans), curve=watcher.curve.points, start=first,
+        spans=dict(watcher.spans),
+        record={
+            "dfrnet": __version__, "use": USE, "frames": count, "start": round(first, 3), "notes": notes,
+            "asked": {"face": face, "start": start, "end": end, "fps": fps},
+            **_with(watcher.settings, recognizer),
+        },
     )  # fmt: skip
 
 
@@ -68,14 +81,30 @@ def _before(first: float, start: float) -> list[Interval]:
     return [Interval(0.0, first, SKIPPED)] if start > 0 and first > 0 else []
 
 
-def _record(recognizer: Recognizer | None, face: str, notes: list[str], start: float, frames: int) -> dict[str, Any]:
+def _with(settings: Settings, recognizer: Recognizer | None) -> dict[str, Any]:
+    """What a recording was analysed with, as JSON holds it."""
     record: dict[str, Any] = {
-        "dfrnet": __version__, "use": USE, "frames": frames, "start": round(start, 3), "face": face, "notes": notes,
-        "reasons": {**REASONS, SKIPPED: "it was not looked at"}, "model": None,
+        "reasons": {**REASONS, SKIPPED: "it was not looked at"}, "settings": asdict(settings),
+        "versions": {name: str(sys.modules[name].__version__) for name in LIBRARIES if name in sys.modules},
+        "model": None,
     }  # fmt: skip
     if recognizer is not None:
         said = recognizer.record()
+        told = ("method", "classes", "trained_on", "temperature", "threshold")
+        record["notice"] = NOTICE
         record["model"] = {
-            name: said[name] for name in ("method", "classes", "trained_on", "temperature", "threshold") if name in said
-        }
+            "file": recognizer.file, "sha256": recognizer.sha256, **{name: said[name] for name in told},
+            "terms": _terms(said["trained_on"]),
+        }  # fmt: skip
     return record
+
+
+def _terms(trained_on: Mapping[str, Any]) -> str:
+    """What a model's training data allow; a network inherits it."""
+    data = list(trained_on.get("data", ()))
+    if data and all(name.partition("=")[0] == "synthetic" for name in data) and not trained_on.get("weights"):
+        return "Apache-2.0, as dfrnet itself: it was trained on drawn faces alone."
+    return (
+        f"It was trained on {', '.join(data) or 'data that its file does not name'}, and the terms of that data hold "
+        "for it and its answers; those of the published sets of micro-expressions are academic research only."
+    )

@@ -16,13 +16,14 @@ import cv2
 import numpy as np
 
 from dfrnet.types import Array, Image, Interval, UserError
-from dfrnet.video.rate import LEAST, TOLERANCE, FrameRate
+from dfrnet.video.rate import LEAST, PAUSE, TOLERANCE, FrameRate
 from dfrnet.video.track import KEEP, Observation
 
 REASONS = {
-    "no_face": "no face in the picture",
+    "no_face": "no face in the picture, or not the one that is watched",
     "face_lost": "the face is out of sight for a moment",
     "frame_rate": "too few frames a second",
+    "no_frame": "no frame for more than a quarter of a second",
     "face_small": "the face is too small",
     "turned": "the head is turned too far",
     "head_moving": "the head moves too fast",
@@ -90,7 +91,6 @@ class QualityGate:
 
     def __init__(self, settings: QualitySettings | None = None) -> None:
         self.settings = settings or QualitySettings()
-        self._rate = FrameRate()
         self._usual_eyes: deque[float] = deque(maxlen=WINDOW)
         self._usual_sharpness: deque[float] = deque(maxlen=WINDOW)
         self._seen = False
@@ -109,13 +109,9 @@ class QualityGate:
 
         ``grey`` uint8 (H, W) is the whole frame. Empty: it can be judged, as far as is known by now.
         """
-        rate = self._rate.update(time)
-        self._judge("frame_rate", rate is not None and rate < TOLERANCE * self.settings.least_rate)
         if observation is None:
-            slow = "frame_rate" in self._bad
             self._forget()
-            self._judge("frame_rate", slow)
-            return (*self._bad, "face_lost" if self._seen else "no_face")
+            return ("face_lost" if self._seen else "no_face",)
         self._seen = True
         if observation.fresh:
             self._judge_place(time, observation)
@@ -238,11 +234,17 @@ class Intervals:
     def __init__(self) -> None:
         self._open: dict[tuple[int | None, str], tuple[float, float | None]] = {}  # its begin, and its end so far
 
-    def update(self, time: float, track: int | None, reasons: Iterable[str]) -> list[Interval]:
-        """The next frame of ``track``; returns intervals that are now over. Times of one track ascend."""
+    def update(
+        self, time: float, track: int | None, reasons: Iterable[str], since: float | None = None
+    ) -> list[Interval]:
+        """The next frame of ``track``; returns intervals that are now over. Times of one track ascend.
+
+        ``since``: from when on the reasons hold, seconds, where that is known better than by ``BEFORE``.
+        """
         now = set(reasons)
         for name in now:
-            begin, _ = self._open.get((track, name), (max(0.0, time - BEFORE.get(name, 0.0)), None))
+            first = max(0.0, time - BEFORE.get(name, 0.0)) if since is None else since
+            begin, _ = self._open.get((track, name), (first, None))
             self._open[track, name] = (begin, None)
         over = []
         for (owner, name), (begin, end) in list(self._open.items()):
@@ -272,12 +274,13 @@ class Intervals:
 
 
 class QualityWatch:
-    """All faces of a recording: a gate for each track while it lives, and the intervals of all.
+    """The watched faces of a recording: a gate for each track while it lives, and the intervals of all.
 
     A track lives until it has been away for longer than a lost face keeps its number; it ended when it was last seen.
     A stretch without any face is ``face_lost`` of the track that comes back after it, and else ``no_face`` of track
-    None. ``rate`` is the recording's; ``spans`` says from when to when each track was there, seconds; ``intervals``
-    are those that are over, in the order in which they ended.
+    None. What is wrong with the frames as such is of track None as well. ``rate`` is the recording's; ``spans`` says
+    from when to when each track was there, seconds; ``intervals`` are those that are over, in the order in which they
+    ended.
     """
 
     def __init__(self, settings: QualitySettings | None = None) -> None:
@@ -287,12 +290,16 @@ class QualityWatch:
         self.intervals: list[Interval] = []
         self._gates: dict[int, QualityGate] = {}
         self._here: set[int] = set()
+        self._last = np.nan  # frame
         self._empty: float | None = None  # since when there has been no face
         self._merged = Intervals()
 
     def update(self, time: float, grey: Image, observations: Iterable[Observation]) -> dict[int, tuple[str, ...]]:
-        """Why each living track, in sight or just lost, cannot be judged in this frame; see :class:`QualityGate`."""
-        self.rate.update(time)
+        """Why each living track, in sight or just lost, cannot be judged in this frame; see :class:`QualityGate`.
+
+        ``observations``: the faces that are watched.
+        """
+        slow = self._judge_rate(time)
         self._go_on(time)
         seen = {o.track: o for o in observations}
         if not seen:
@@ -308,10 +315,14 @@ class QualityWatch:
         reasons = {track: gate.update(time, grey, seen.get(track)) for track, gate in self._gates.items()}
         for track, names in reasons.items():
             self.intervals += self._merged.update(time, track, names)
-        return reasons
+        return {track: (*slow, *names) for track, names in reasons.items()}
 
     def finish(self, time: float) -> list[Interval]:
         """Every interval, by begin; ``time``: when the recording ends, seconds."""
+        self._judge_pause(time)
+        self.intervals += self._merged.finish(time, None)
+        if self.rate.recent is None and time >= self._last:  # too few frames to know better
+            self.intervals.append(Interval(self.rate.since, time, "frame_rate"))
         self._go_on(time)
         for track in list(self._gates):
             self._end(track)
@@ -319,6 +330,21 @@ class QualityWatch:
             self.intervals.append(Interval(self._empty, time, "no_face"))
             self._empty = None
         return sorted(self.intervals, key=lambda i: (i.start, i.end, i.track or 0, i.reason))
+
+    def _judge_rate(self, time: float) -> tuple[str, ...]:
+        """Whether frames come too slowly to judge anybody in the one at ``time``."""
+        self._judge_pause(time)
+        self._last = time
+        rate = self.rate.update(time)
+        slow = ("frame_rate",) if rate is not None and rate < TOLERANCE * self.settings.least_rate else ()
+        self.intervals += self._merged.update(time, None, slow, self.rate.since)
+        return slow
+
+    def _judge_pause(self, time: float) -> None:
+        """``time``: of the next frame, or the end."""
+        if time - self._last > PAUSE:
+            self.intervals += self._merged.update(self._last, None, ["no_frame"])
+            self.intervals += self._merged.update(time, None, [])
 
     def _go_on(self, time: float) -> None:
         for track in self._here:
@@ -329,12 +355,3 @@ class QualityWatch:
     def _end(self, track: int) -> None:
         del self._gates[track]
         self.intervals += self._merged.finish(self.spans[track][1], track)
-
-
-def assessable(span: tuple[float, float], intervals: Iterable[Interval], track: int) -> float:
-    """The seconds of ``span`` in which nothing speaks against judging ``track``: what its intervals leave of it."""
-    left, at = 0.0, span[0]
-    for one in sorted((i for i in intervals if i.track == track), key=lambda i: i.start):
-        left += max(0.0, min(one.start, span[1]) - at)
-        at = max(at, one.end)
-    return left + max(0.0, span[1] - at)

@@ -4,32 +4,41 @@ from __future__ import annotations
 
 from collections import Counter, deque
 
-import numpy as np
-
 LEAST = 23.976  # frames a second, those of film: below, nothing is said of micro-expressions
 TOLERANCE = 0.98  # a camera of 30 frames a second may give 29.5
+FEW = 5  # frames that tell a rate
+PAUSE = 0.25  # seconds without a frame in which a movement may be missed; the spotter begins anew after as many
 
 
 class FrameRate:
     """What time stamps, in ascending order, say of a recording; its state does not grow with it."""
 
     def __init__(self) -> None:
+        self.recent: float | None = None
         self._recent: deque[float] = deque()
         self._intervals: Counter[int] = Counter()  # in hundredths of a millisecond, up to a second
-        self._first = self._last = np.nan
 
     def update(self, time: float) -> float | None:
-        """Frames a second over the last second, None before the fifth frame."""
+        """Frames a second over the last second, also in ``recent``; None before ``FEW`` frames.
+
+        It is counted anew after a pause that a steady camera of the rate before would not have made.
+        """
         if self._recent:
-            self._intervals[min(round((time - self._last) * 1e5), 100_000)] += 1
-        else:
-            self._first = time
-        self._last = time
+            step = time - self._recent[-1]
+            self._intervals[min(round(step * 1e5), 100_000)] += 1
+            if step > PAUSE and step * (self.recent or 0.0) > FEW:
+                self._recent.clear()
         self._recent.append(time)
-        while len(self._recent) > 5 and time - self._recent[0] > 1:
+        while len(self._recent) > FEW and time - self._recent[0] > 1:
             self._recent.popleft()
         span = time - self._recent[0]
-        return (len(self._recent) - 1) / span if len(self._recent) >= 5 and span > 0 else None
+        self.recent = (len(self._recent) - 1) / span if len(self._recent) >= FEW and span > 0 else None
+        return self.recent
+
+    @property
+    def since(self) -> float:
+        """From when on ``recent`` holds, seconds: the first answer holds for the frames before it too."""
+        return self._recent[0] if len(self._recent) <= FEW else self._recent[-1]
 
     @property
     def rate(self) -> float | None:

@@ -8,7 +8,7 @@ look much alike and change places without a cut may pass for one.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Set
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -123,6 +123,11 @@ class FaceTracker:
         shown = [t for t in self._tracks if t.number is not None and not t.lost]
         return sorted((_observation(t, fresh) for t in shown), key=lambda o: o.track)
 
+    @property
+    def kept(self) -> frozenset[int]:
+        """The numbers of the faces in sight, and of lost ones that may come back."""
+        return frozenset(t.number for t in self._tracks if t.number is not None)
+
     def _cut(self, grey: Image) -> bool:
         scene = grey[:: max(1, grey.shape[0] // 24), :: max(1, grey.shape[1] // 32)].astype(np.float32)
         if scene.std() < FLAT:
@@ -190,25 +195,22 @@ class FaceTracker:
 class FaceChoice:
     """Which face is meant: ``all``, the number of a track, or ``largest``.
 
-    The largest is the one that is largest when there is none to follow; it is then followed until it has been away for
-    longer than a lost face keeps its number, even if another one grows larger.
+    The largest is the one that is largest when there is none to follow; it is then followed for as long as it keeps its
+    number, even if another one grows larger or it is out of sight for a moment.
     """
 
     def __init__(self, wanted: str = "largest") -> None:
         if wanted not in ("largest", "all") and not (wanted.isdecimal() and int(wanted) > 0):
             raise UserError(f"face must be largest, all or the number of a track from 1 on, not {wanted!r}")
         self._wanted = int(wanted) if wanted.isdecimal() else wanted
-        self._followed, self._time = 0, -np.inf
+        self._followed = 0  # nobody
 
-    def __call__(self, time: float, observations: Sequence[Observation]) -> list[Observation]:
-        """Those of ``observations``, all from the frame at ``time``, that are meant."""
+    def __call__(self, observations: Sequence[Observation], kept: Set[int]) -> list[Observation]:
+        """Those of ``observations``, all from one frame, that are meant; ``kept``: see :class:`FaceTracker`."""
         if self._wanted == "all":
             return list(observations)
-        if self._wanted == "largest":
-            there = any(o.track == self._followed for o in observations)
-            if not there and observations and time - self._time > KEEP:
-                self._followed, there = max(observations, key=lambda o: o.eye_distance).track, True
-            self._time = time if there else self._time
+        if self._wanted == "largest" and self._followed not in kept and observations:
+            self._followed = max(observations, key=lambda o: o.eye_distance).track
         number = self._followed if self._wanted == "largest" else self._wanted
         return [o for o in observations if o.track == number]
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from time import perf_counter
 
 import numpy as np
@@ -12,14 +12,23 @@ import numpy as np
 from dfrnet.recognizer import Recognizer
 from dfrnet.types import Event, Interval, UserError
 from dfrnet.video.album import Album
-from dfrnet.video.motion import FaceMotion
-from dfrnet.video.quality import QualityWatch
+from dfrnet.video.motion import FaceMotion, MotionSettings
+from dfrnet.video.quality import QualitySettings, QualityWatch
 from dfrnet.video.sources import Frame
-from dfrnet.video.spotting import Spotter
+from dfrnet.video.spotting import Spotter, SpottingSettings
 from dfrnet.video.track import FaceChoice, FaceTracker, Observation
 
-MEMORY = 4.0  # seconds of pictures kept: the spotter first learns for three what is usual, and then waits for one
+MEMORY = 7.0  # seconds of pictures kept: the spotter tells what was in its first five once it has learnt from three
 STAGES = ("track", "quality", "flow", "spot", "recognise")
+
+
+@dataclass(frozen=True)
+class Settings:
+    """All that says what is assessable and what is a movement."""
+
+    quality: QualitySettings = field(default_factory=QualitySettings)
+    motion: MotionSettings = field(default_factory=MotionSettings)
+    spotting: SpottingSettings = field(default_factory=SpottingSettings)
 
 
 class Watcher:
@@ -33,10 +42,11 @@ class Watcher:
     def __init__(self, recognizer: Recognizer | None = None, *, face: str = "largest", timed: bool = False) -> None:
         self.recognizer = recognizer
         self.spent: dict[str, list[float]] = {stage: [] for stage in STAGES} if timed else {}
-        self.tracks: list[int] = []
+        self.settings = Settings()
         self.curve = Curve()
         self.reasons: tuple[str, ...] = ()
-        self._tracker, self._choice, self._quality = FaceTracker(), FaceChoice(face), QualityWatch()
+        self._tracker, self._choice = FaceTracker(), FaceChoice(face)
+        self._quality = QualityWatch(self.settings.quality)
         self._people: dict[int, _Person] = {}
 
     @property
@@ -45,22 +55,25 @@ class Watcher:
         return self._quality.rate.rate or 0.0
 
     @property
+    def spans(self) -> Mapping[int, tuple[float, float]]:
+        """The faces that were watched, as they came, and from when to when, seconds."""
+        return self._quality.spans
+
+    @property
     def cautions(self) -> list[str]:
         """What to know about the frame rate, one sentence each."""
-        return self._quality.rate.cautions(self._quality.settings.least_rate)
+        return self._quality.rate.cautions(self.settings.quality.least_rate)
 
     def update(self, frame: Frame) -> list[Event]:
         with self._stage("track"):
-            seen = self._tracker.update(frame)
+            watched = self._choice(self._tracker.update(frame), self._tracker.kept)
         with self._stage("quality"):
-            reasons = self._quality.update(frame.time, frame.grey, seen)
-        watched = self._choice(frame.time, seen)
+            reasons = self._quality.update(frame.time, frame.grey, watched)
         self.reasons = reasons[watched[0].track] if watched else ("no_face",)
         events = [event for track in list(self._people) if track not in reasons for event in self._leave(track)]
         for one in watched:
             if one.track not in self._people:
-                self._people[one.track] = _Person(one.track, self.recognizer)
-                self.tracks.append(one.track)
+                self._people[one.track] = _Person(one.track, self.recognizer, self.settings)
             events += self._follow(self._people[one.track], frame, one, not reasons[one.track])
         self.curve.add(frame.time, max((self._people[one.track].spotter.strength for one in watched), default=0.0))
         return events
@@ -71,9 +84,7 @@ class Watcher:
 
     def intervals(self, end: float) -> list[Interval]:
         """The stretches that are not assessable, by begin; ``end``: when the recording ended, seconds."""
-        found = self._quality.finish(end)
-        chosen = set(self.tracks)
-        return [one for one in found if one.track is None or one.track in chosen]
+        return self._quality.finish(end)
 
     def _follow(self, person: _Person, frame: Frame, seen: Observation, assessable: bool) -> list[Event]:
         with self._stage("flow"):
@@ -101,9 +112,9 @@ class Watcher:
 class _Person:
     """What is kept of one watched face."""
 
-    def __init__(self, track: int, recognizer: Recognizer | None) -> None:
+    def __init__(self, track: int, recognizer: Recognizer | None, settings: Settings) -> None:
         self.track, self.recognizer = track, recognizer
-        self.motion, self.spotter = FaceMotion(), Spotter()
+        self.motion, self.spotter = FaceMotion(settings.motion), Spotter(settings.spotting)
         self._album = Album(recognizer.spec, MEMORY) if recognizer else None
 
     def remember(self, frame: Frame, seen: Observation) -> None:
@@ -115,11 +126,8 @@ class _Person:
         event = replace(event, track=self.track)
         if self.recognizer is None or self._album is None or event.kind != "micro":
             return event
-        clip = self._album.clip(event.start, event.apex, event.end)
-        if clip is None:
-            return replace(event, quality=(*event.quality, "not recognised: the head moved too far meanwhile"))
-        frames, positions = clip
         try:
+            frames, positions = self._album.clip(event.start, event.apex, event.end)
             found = self.recognizer.predict(frames, *positions)
         except UserError as error:
             return replace(event, quality=(*event.quality, f"not recognised: {error}"))
