@@ -13,9 +13,10 @@ import pytest
 from dfrnet import recognizer
 from dfrnet.exchange import FORMATS, read
 from dfrnet.exchange.results import Wanted, analyze_all, find_recordings, folder_names
-from dfrnet.types import Recording, UserError
+from dfrnet.types import Event, Interval, Recording, UserError
 from dfrnet.video.album import Album, Pictures
-from dfrnet.video.analyze import NO_FACE, NOTICE, analyze
+from dfrnet.video.analyze import NO_FACE, NOTICE, _judged, analyze
+from dfrnet.video.quality import REASONS
 from dfrnet.video.sources import Frame, open_source
 from dfrnet.video.watch import Curve, Watcher
 from trees import tree_state
@@ -55,6 +56,17 @@ def test_events_are_where_movements_were_planted(found, drawn):
         assert event.label is None
         assert 0 <= event.score <= 1
         assert event.regions
+
+
+def test_an_event_says_that_it_meets_what_is_not_assessable():
+    speech, blink = Interval(2.0, 4.0, "speaking", 1), Interval(8.0, 8.3, "blink", 2)
+    gap = Interval(9.0, 9.5, "no_frame")
+    free, meets, others, every = (Event(t, t + 0.1, t + 0.3, track=1) for t in (4.0, 3.9, 8.0, 9.4))
+    judged = [_judged(event, [speech, blink, gap]) for event in (free, meets, others, every)]
+    assert judged[0] == free
+    assert judged[1].quality == (f"not assessable: {REASONS['speaking']}",)
+    assert judged[2] == others, "another face blinked"
+    assert judged[3].quality == (f"not assessable: {REASONS['no_frame']}",)
 
 
 def test_the_curve_covers_the_recording(found):

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Mapping
-from dataclasses import asdict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 from dfrnet import __version__
 from dfrnet.recognizer import Recognizer
-from dfrnet.types import Interval, Recording, UserError
+from dfrnet.types import Event, Interval, Recording, UserError
 from dfrnet.video.quality import REASONS
 from dfrnet.video.sources import open_source
 from dfrnet.video.watch import Settings, Watcher
@@ -66,7 +66,7 @@ def analyze(
         notes.append(NO_FACE if face in ("largest", "all") else f"no face with the number {face} was found in it")
     return Recording(
         source=str(what), duration=last, fps=watcher.fps,
-        events=tuple(sorted(events, key=lambda event: (event.start, event.track))),
+        events=tuple(sorted((_judged(e, intervals) for e in events), key=lambda event: (event.start, event.track))),
         intervals=intervals, tracks=tuple(watcher.spans), curve=watcher.curve.points, start=first,
         spans=dict(watcher.spans),
         record={
@@ -75,6 +75,13 @@ def analyze(
             **_with(watcher.settings, recognizer),
         },
     )  # fmt: skip
+
+
+def _judged(event: Event, intervals: Sequence[Interval]) -> Event:
+    """The event, with a doubt where it meets a stretch of which only later came out that it is not assessable."""
+    meets = [i for i in intervals if i.track in (None, event.track) and i.start < event.end and event.start < i.end]
+    doubts = [f"not assessable: {REASONS[name]}" for name in dict.fromkeys(one.reason for one in meets)]
+    return replace(event, quality=(*event.quality, *doubts)) if doubts else event
 
 
 def _before(first: float, start: float) -> list[Interval]:

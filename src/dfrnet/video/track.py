@@ -248,7 +248,7 @@ def _is(track: _Track, seen: _Seen) -> bool:
 
 
 def _alike(before: _Seen, now: _Seen) -> bool:
-    return _correlation(before.look, now.look) >= ALIKE[now.time - before.time > SHORT]
+    return _correlation(before.look, now.look) >= ALIKE[bool(now.time - before.time > SHORT)]
 
 
 def _at(one: _Seen, other: _Seen) -> bool:
