@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
+from fractions import Fraction
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,8 @@ from hypothesis import HealthCheck, settings
 
 from dfrnet import cli
 from dfrnet.datasets import released_maps, synthetic
-from dfrnet.types import Clip
+from dfrnet.datasets.synthetic_recordings import framed, recordings
+from dfrnet.types import Clip, Recording
 from trees import REPOSITORY, child_environment, write_maps
 
 SHARED = REPOSITORY.parent / "shared"
@@ -59,6 +61,23 @@ def maps_clips(maps_root: Path) -> list[Clip]:
 def drawn_clips() -> list[Clip]:
     """Six synthetic clips of two subjects, 30 frames a second."""
     return synthetic.load("easy", subjects=2, clips_per_subject=3, fps=30)
+
+
+@pytest.fixture(scope="session")
+def drawn(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Recording]:
+    """A recording of 12 s with 60 frames a second: a drawn person before a camera; and the movements planted in it."""
+    av = pytest.importorskip("av")
+    fps, seconds = 60, 12
+    frames = framed(recordings(1, seconds / 60, fps, 12, "easy")[0], 320, 240, 1.6)
+    path = tmp_path_factory.mktemp("drawn") / "person.mp4"
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("libx264", rate=Fraction(fps))
+        stream.width, stream.height, stream.pix_fmt = 320, 240, "yuv420p"
+        stream.options = {"crf": "16", "preset": "ultrafast"}
+        for index in range(len(frames)):
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(frames[index], format="rgb24")))
+        container.mux(stream.encode())
+    return path, Recording("truth", seconds, fps, frames.events)
 
 
 @pytest.fixture

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import csv
-import hashlib
 import io
 import json
-import shutil
-import tempfile
+import math
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -15,39 +13,31 @@ from datetime import UTC, datetime
 from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
+from traceback import extract_tb
+from typing import Any
 
 from dfrnet import __version__, recognizer
-from dfrnet.evaluation.records import read_json, write_bytes, write_json, write_text
+from dfrnet.evaluation.records import read_json, write_bytes, write_json
+from dfrnet.exchange.drafts import draft, remove_stale
+from dfrnet.exchange.files import save
 from dfrnet.exchange.formats import FORMATS, file_name
-from dfrnet.frames import IMAGE_SUFFIXES, file_stamp, natural_key
-from dfrnet.parallel import in_parallel
+from dfrnet.exchange.inputs import check_kind, find_recordings, folder_names
+from dfrnet.frames import file_stamp
+from dfrnet.parallel import every_one
 from dfrnet.types import Recording, UserError, unknown_name
 from dfrnet.video.analyze import analyze
 from dfrnet.video.timeline import timeline
+from dfrnet.video.track import FaceChoice
 
-VIDEO_SUFFIXES = frozenset(
-    (
-        ".mp4",
-        ".mov",
-        ".m4v",
-        ".avi",
-        ".mkv",
-        ".webm",
-        ".mpg",
-        ".mpeg",
-        ".mts",
-        ".m2ts",
-        ".ts",
-        ".wmv",
-        ".flv",
-        ".3gp",
-        ".ogv",
-        ".mxf",
-    )
-)
+__all__ = ["Summary", "Wanted", "analyze_all", "find_recordings", "folder_names"]
+
 ALWAYS = ("csv", "json")
 OVERLAYS = ("none", "plain", "blurred")
 DONE = "done.json"  # written last: a folder with it is whole
+MOST_FPS = 10_000
+
+Show = Callable[[int, int], None]
+"""Shows how many of how many are done."""
 COLUMNS = ("source", "folder", "seconds", "fps", "assessable", "faces", "micro", "macro", "note")
 
 
@@ -57,7 +47,7 @@ class Wanted:
 
     ``model``: a shipped model's name or a file, "" for movements only. ``face``: largest, all or a track's number.
     ``fps`` for folders of pictures. ``start`` and ``end``: seconds. ``formats``: in FORMATS, besides CSV and JSON.
-    ``overlay`` in OVERLAYS. ``purpose``: what the analysis is for, kept in every record.
+    ``overlay`` in OVERLAYS. ``purpose``: what the analysis is for, kept in every record. UserError for what cannot be.
     """
 
     model: str = ""
@@ -75,6 +65,13 @@ class Wanted:
                 raise unknown_name("format", name, FORMATS)
         if self.overlay not in OVERLAYS:
             raise unknown_name("overlay", self.overlay, OVERLAYS)
+        FaceChoice(self.face)
+        if self.fps is not None and not 0 < self.fps <= MOST_FPS:
+            raise UserError(f"--fps {self.fps}: a number above 0 and at most {MOST_FPS}")
+        if not 0 <= self.start < math.inf:
+            raise UserError(f"--start {self.start}: seconds from the first frame on")
+        if self.end is not None and not self.end > self.start:
+            raise UserError(f"--start {self.start} --end {self.end}: the end must come after the start")
 
 
 @dataclass(frozen=True)
@@ -93,36 +90,6 @@ class Summary:
     failed: str = ""
 
 
-def find_recordings(paths: Sequence[Path]) -> list[Path]:
-    """Files as they are; of a folder its video files, or the folder itself where it holds pictures and no video."""
-    found: list[Path] = []
-    for path in paths:
-        if not path.is_dir():
-            found.append(path)
-            continue
-        inside = sorted((p for p in path.iterdir() if p.is_file()), key=natural_key)
-        videos = [p for p in inside if p.suffix.lower() in VIDEO_SUFFIXES]
-        if not videos and not any(p.suffix.lower() in IMAGE_SUFFIXES for p in inside):
-            raise UserError(f"{path}: neither videos nor pictures in it (its sub-folders are not searched)")
-        found += videos or [path]
-    return list(dict.fromkeys(found))
-
-
-def folder_names(paths: Sequence[Path]) -> list[str]:
-    """A name for each recording's folder: its stem, with suffix and parents where others have the same."""
-    ways: list[Callable[[Path], str]] = [
-        lambda p: p.stem,
-        lambda p: p.name,
-        lambda p: f"{p.absolute().parent.name}-{p.name}",
-    ]
-    names = [""] * len(paths)
-    for way in ways:
-        count = Counter(way(path).lower() for path in paths)
-        names = [name or (way(p) if count[way(p).lower()] == 1 else "") for name, p in zip(names, paths, strict=True)]
-    digests = (hashlib.sha256(str(path.absolute()).encode()).hexdigest()[:8] for path in paths)
-    return [name or f"{path.stem}-{digest}" for name, path, digest in zip(names, paths, digests, strict=True)]
-
-
 def analyze_all(
     paths: Sequence[Path],
     out: Path,
@@ -130,60 +97,136 @@ def analyze_all(
     *,
     jobs: int = 1,
     resume: bool = False,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Show | None = None,
+    looking: Show | None = None,
+    drawing: Show | None = None,
 ) -> list[Summary]:
     """Analyse every recording into ``out/NAME``; then ``out/summary.csv``, and a line each in ``out/audit.jsonl``.
 
-    A recording that cannot be read is a Summary with ``failed``, and the rest goes on. ``resume`` leaves those alone
-    that are done already with the same file and the same wishes. UserError, before anything is read, for a model that
-    does not load and for results that are there already and would be replaced.
+    A recording that cannot be read, or at which its process dies, is a Summary with ``failed``, and the rest goes on;
+    with one job, in this process, a death ends all. ``resume`` leaves those alone that are done already with the same
+    file, model and wishes. ``progress(done, all)`` counts recordings; ``looking`` and ``drawing`` count the seconds of
+    the one at work and of its overlay, with one job only. UserError, before anything is read, for a package that is not
+    there, a model that does not load, and results that are there already and would be replaced.
     """
-    if wanted.model:
-        recognizer.load(wanted.model)  # now, not after the first hour
+    _check_packages(paths, wanted)
+    loaded = recognizer.load(wanted.model) if wanted.model else None  # now, not after the first hour
+    wishes = _plain(wanted, loaded)
     tasks = list(zip(paths, (out / name for name in folder_names(paths)), strict=True))
-    done = [_done(path, folder, wanted) for path, folder in tasks]
+    done = [_done(path, folder, wishes) for path, folder in tasks]
     todo = [task for task, summary in zip(tasks, done, strict=True) if not (resume and summary)]
     for _, folder in todo:
         if folder.exists():
             raise UserError(f"{folder}: results are there already; choose another --out, remove it, or say --resume")
     out.mkdir(parents=True, exist_ok=True)
+    remove_stale(out)
+    alone = jobs == 1  # else it is another process, which cannot call back
+    work = partial(_one, wanted=wanted, looking=looking if alone else None, drawing=drawing if alone else None)
     fresh: dict[Path, Summary] = {}
-    for summary in in_parallel(partial(_one, wanted=wanted), todo, jobs=jobs, ordered=False):
-        fresh[Path(summary.folder)] = summary
-        _log(out / "audit.jsonl", summary, wanted)
-        if progress:
-            progress(len(tasks) - len(todo) + len(fresh), len(tasks))
+    try:
+        for summary in every_one(work, todo, jobs=jobs, died=_died):
+            fresh[Path(summary.folder)] = summary
+            _log(out / "audit.jsonl", summary, wanted)
+            if progress:
+                progress(len(tasks) - len(todo) + len(fresh), len(tasks))
+    finally:
+        remove_stale(out)  # of processes that died, or were ended with this one
     summaries = [fresh.get(folder) or before for (_, folder), before in zip(tasks, done, strict=True)]
     found = [summary for summary in summaries if summary is not None]
-    write_text(out / "summary.csv", _table(found))
+    save(out / "summary.csv", _table(found))
     return found
 
 
-def _one(task: tuple[Path, Path], wanted: Wanted) -> Summary:
+def _check_packages(paths: Sequence[Path], wanted: Wanted) -> None:
+    """UserError for a package without which the work would fail at its end."""
+    needed = [(f"--to {name}", *needs) for name in wanted.formats if (needs := FORMATS[name].needs)]
+    if wanted.overlay != "none":
+        needed.append(("--overlay", "av", "video"))
+    if any(path.is_file() for path in paths):
+        needed.append(("to read a video file", "av", "video"))
+    for what, package, extra in needed:
+        if find_spec(package) is None:
+            raise UserError(f"{what}: this needs {package}; install it with: pip install 'dfrnet[{extra}]'")
+
+
+def _one(task: tuple[Path, Path], wanted: Wanted, looking: Show | None, drawing: Show | None) -> Summary:
     path, folder = task
-    draft = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", suffix=".part", dir=folder.parent))
     try:
-        model = recognizer.load(wanted.model) if wanted.model else None
-        stamp = _stamp(path)
-        found = analyze(path, model, fps=wanted.fps, face=wanted.face, start=wanted.start, end=wanted.end)
-        found = replace(found, record={**found.record, "purpose": wanted.purpose or None})
-        _write(found, path, draft, wanted)
+        return _analyzed(path, folder, wanted, looking, drawing)
+    except UserError as error:
+        failed = str(error)
+    except OSError as error:
+        failed = f"{path}: {error.filename or folder}: {error.strerror}; see that there is room and that it may be used"
+    except Exception as error:  # no fault of one recording may cost the others
+        at = extract_tb(error.__traceback__)[-1]
+        message = " ".join(str(error).split())
+        failed = (
+            f"{path}: could not be analysed ({type(error).__name__}: {message}); please report this, with "
+            f"{Path(at.filename).name}, line {at.lineno}, and dfrnet {__version__}"
+        )
+    return Summary(str(path), str(folder), failed=failed)
+
+
+def _died(task: tuple[Path, Path]) -> Summary:
+    path, folder = task
+    failed = f"{path}: the process that analysed it died, perhaps for want of memory; try a part of it, or convert it"
+    return Summary(str(path), str(folder), failed=failed)
+
+
+def _analyzed(
+    path: Path,
+    folder: Path,
+    wanted: Wanted,
+    looking: Show | None,
+    drawing: Show | None,
+) -> Summary:
+    check_kind(path)
+    model = recognizer.load(wanted.model) if wanted.model else None
+    wishes, stamp = _plain(wanted, model), _stamp(path)
+    if done := _done(path, folder, wishes):  # by a process that died before it could say so
+        return done
+    with draft(folder) as drafted:
+        found = analyze(
+            path, model, fps=wanted.fps, face=wanted.face, start=wanted.start, end=wanted.end,
+            progress=_seconds(looking, wanted),
+        )  # fmt: skip
+        found = replace(found, record=_record(found, wanted))
+        _write(found, path, drafted, wanted, _seconds(drawing, wanted))
         count = Counter(event.kind for event in found.events)
         summary = Summary(
             str(path), str(folder), round(found.duration, 3), round(found.fps, 2), round(found.assessable, 4),
-            len(found.tracks), count["micro"], count["macro"], tuple(found.record.get("notes", ())),
+            len(found.tracks), count["micro"], count["macro"], tuple(found.record["notes"]),
         )  # fmt: skip
-        write_json(draft / DONE, {"stamp": stamp, "wanted": _plain(wanted), "summary": asdict(summary)})
-        draft.chmod(0o755)  # mkdtemp keeps others out
-        draft.rename(folder)
-        return summary
-    except UserError as error:
-        return Summary(str(path), str(folder), failed=str(error))
-    finally:
-        shutil.rmtree(draft, ignore_errors=True)
+        write_json(drafted / DONE, {"stamp": stamp, "wanted": wishes, "summary": asdict(summary)})
+    return summary
 
 
-def _write(found: Recording, path: Path, folder: Path, wanted: Wanted) -> None:
+def _record(found: Recording, wanted: Wanted) -> dict[str, Any]:
+    notes = list(found.record.get("notes", ()))
+    if find_spec("matplotlib") is None:
+        notes.append("timeline.png is left out: it needs matplotlib, pip install 'dfrnet[report]'")
+    return {**found.record, "notes": notes, "purpose": wanted.purpose or None}
+
+
+def _seconds(show: Show | None, wanted: Wanted) -> Callable[[float, float | None], None] | None:
+    """Shows how much is done of what is wanted; a file that does not say how long it is has just so much."""
+    if show is None:
+        return None
+
+    def told(time: float, length: float | None) -> None:
+        end = min(length or time, wanted.end or math.inf)
+        show(int(time - wanted.start), math.ceil(max(end, time) - wanted.start))
+
+    return told
+
+
+def _write(
+    found: Recording,
+    path: Path,
+    folder: Path,
+    wanted: Wanted,
+    progress: Callable[[float, float | None], None] | None = None,
+) -> None:
     for name in dict.fromkeys((*ALWAYS, *wanted.formats)):
         FORMATS[name].write(found, folder / (f"events.{name}" if name in ALWAYS else file_name(path.name, name)))
     if find_spec("matplotlib"):
@@ -191,7 +234,10 @@ def _write(found: Recording, path: Path, folder: Path, wanted: Wanted) -> None:
     if wanted.overlay != "none":
         from dfrnet.video.overlay import overlay
 
-        overlay(path, found, folder / "overlay.mp4", fps=wanted.fps, blur=wanted.overlay == "blurred")
+        overlay(
+            path, found, folder / "overlay.mp4", fps=wanted.fps, start=wanted.start, end=wanted.end,
+            blur=wanted.overlay == "blurred", progress=progress,
+        )  # fmt: skip
 
 
 def _stamp(path: Path) -> str:
@@ -200,17 +246,22 @@ def _stamp(path: Path) -> str:
     return "\n".join(file_stamp(p) for p in sorted(path.iterdir()))
 
 
-def _plain(wanted: Wanted) -> dict[str, object]:
-    return {**asdict(wanted), "formats": list(wanted.formats), "dfrnet": __version__}
+def _plain(wanted: Wanted, model: recognizer.Recognizer | None) -> dict[str, object]:
+    """All that results depend on beside the recording, as JSON holds it."""
+    digest = model.sha256 if model else None
+    return {**asdict(wanted), "formats": list(wanted.formats), "dfrnet": __version__, "model_sha256": digest}
 
 
-def _done(path: Path, folder: Path, wanted: Wanted) -> Summary | None:
-    """The summary of results that are whole and were made of this very file with the same wishes."""
+def _done(path: Path, folder: Path, wishes: dict[str, object]) -> Summary | None:
+    """The summary of results that are whole and were made of this very file with the same model and wishes."""
     if not (folder / DONE).exists():
         return None
     record = read_json(folder / DONE)
-    if record.get("wanted") != _plain(wanted) or record.get("stamp") != _stamp(path):
-        raise UserError(f"{folder}: holds results of another file or of other options; choose another --out")
+    if record.get("wanted") != wishes or record.get("stamp") != _stamp(path):
+        raise UserError(
+            f"{folder}: holds results of another file or of other options, or of a model since changed; choose another "
+            "--out"
+        )
     return Summary(**{**record["summary"], "notes": tuple(record["summary"]["notes"])})
 
 
@@ -233,5 +284,5 @@ def _log(path: Path, summary: Summary, wanted: Wanted) -> None:
         "micro": summary.micro, "macro": summary.macro, "assessable": summary.assessable,
         "failed": summary.failed or None,
     }  # fmt: skip
-    with path.open("a", encoding="utf-8") as file:
+    with path.open("a", encoding="utf-8", errors="replace") as file:  # names of files need not be text
         file.write(json.dumps(line, ensure_ascii=False) + "\n")

@@ -20,7 +20,6 @@ OTHER = "#7b3f8c"
 BLANK, REASON = "#e0e0e0", "#8c8c8c"
 INK, PALE = "#222222", "#666666"
 CAPTION = "Candidates for a person to confirm. A movement is no proof of a feeling."
-AWAY = "away"  # of quality.REASONS: not yet, or no longer, there
 FACES, LANES = 12, 8
 """So many faces, and reasons, have a row of their own."""
 NAMED = 200
@@ -126,17 +125,18 @@ def _rows(recording: Recording) -> list[_Row]:
 
 def _foremost(recording: Recording) -> list[int]:
     """All faces: those with movements first, then those that were there longest."""
-    gone = dict.fromkeys(recording.faces, 0.0)
-    for one in recording.intervals:
-        if one.track is not None and one.reason == AWAY:
-            gone[one.track] += one.end - one.start
     moved = {event.track for event in recording.events}
-    return sorted(gone, key=lambda face: (face not in moved, gone[face], face))
+    there = {face: last - first for face, (first, last) in recording.spans.items()}
+    return sorted(recording.faces, key=lambda f: (f not in moved, -there.get(f, recording.duration), f))
 
 
 def _blank(recording: Recording, faces: Collection[int]) -> Spans:
-    """Where nothing can be said of ``faces``, merged."""
-    return _merged((i.start, i.end) for i in _intervals(recording) if i.track is None or i.track in faces)
+    """Where nothing can be said of ``faces``, also because they are not there, merged."""
+    found = [(i.start, i.end) for i in _intervals(recording) if i.track is None or i.track in faces]
+    for face in faces:
+        first, last = recording.spans.get(face, (recording.start, recording.duration))
+        found += [(recording.start, first), (last, recording.duration)]
+    return _merged(span for span in found if span[0] < span[1])
 
 
 def _intervals(recording: Recording) -> list[Interval]:
@@ -161,8 +161,6 @@ def _lanes(recording: Recording) -> list[tuple[str, Spans]]:
     words = said if isinstance(said, dict) else {}
     spans: dict[str, Spans] = {}
     for one in _intervals(recording):
-        if one.reason == AWAY and len(recording.faces) > 1:
-            continue  # somebody always is; the face's own row shows it
         spans.setdefault(one.reason, []).append((one.start, one.end))
     lanes = [(str(words.get(name, name.replace("_", " "))), _merged(each)) for name, each in spans.items()]
     lanes.sort(key=lambda lane: -_seconds(lane[1]))
