@@ -8,11 +8,15 @@ import xml.etree.ElementTree as ET
 import zipfile
 from bisect import bisect_left
 from dataclasses import replace
+from pathlib import Path
 
+import cv2
+import numpy as np
 import pytest
 from recordings import CASES, HARD, hard, ordinary
 
-from dfrnet.exchange import write
+from dfrnet.exchange import FORMATS, write
+from dfrnet.exchange.results import Wanted, analyze_all
 
 every_case = pytest.mark.parametrize("case", CASES)
 
@@ -222,3 +226,76 @@ def test_text_grid_by_pympi(tmp_path):
     assert [row[:2] for row in grid.get_tier("ME_candidate").get_intervals() if row[2]] == [
         (1.2004, 1.4804), (3.0, 4.25),
     ]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def analysed(drawn, tmp_path_factory):
+    """The folder of one recording as an analysis leaves it: every format, the picture, the overlay."""
+    out = tmp_path_factory.mktemp("analysed")
+    wanted = Wanted(formats=tuple(FORMATS), overlay="plain", purpose="a test")
+    (found,) = analyze_all([drawn[0]], out, wanted)
+    assert not found.failed
+    assert found.micro > 1
+    return out / "person", json.loads((out / "person" / "events.json").read_text(encoding="utf-8"))
+
+
+def columns(path, separator=","):
+    with path.open(newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file, delimiter=separator))
+
+
+def test_what_an_analysis_wrote_opens_everywhere(analysed):
+    """Times, kinds and regions of each movement through the readers of other people, to the millisecond."""
+    folder, whole = analysed
+    pympi = pytest.importorskip("pympi")
+    true = [tuple(round(event[name] * 1000) for name in ("start", "apex", "end")) for event in whole["events"]]
+    kinds = [event["kind"] for event in whole["events"]]
+
+    rows = columns(folder / "events.csv")
+    assert [tuple(round(float(row[f"{n}_s"]) * 1000) for n in ("start", "apex", "end")) for row in rows] == true
+    assert [row["regions"].split("+")[0] for row in rows] == [event["regions"][0] for event in whole["events"]]
+
+    eaf = pympi.Elan.Eaf(str(folder / "person.eaf"))
+    marks = eaf.get_annotation_data_for_tier("ME_candidate")
+    assert [(start, end) for start, end, _ in marks] == [(start, end) for start, _, end in true]
+    assert [words.partition(";")[0] for _, _, words in marks] == kinds
+    assert eaf.get_linked_files()[0]["MEDIA_URL"] == Path(whole["source"]).as_uri()
+
+    grid = pympi.Praat.TextGrid(str(folder / "person.TextGrid"), codec="utf-8")
+    spans = [row for row in grid.get_tier("ME_candidate").get_intervals() if row[2]]
+    assert [(round(start * 1000), round(end * 1000)) for start, end, _ in spans] == [(s, e) for s, _, e in true]
+    assert [round(time * 1000) for time, *_ in grid.get_tier("apex").get_intervals()] == [apex for _, apex, _ in true]
+
+    (observation,) = json.loads((folder / "person.boris").read_text(encoding="ascii"))["observations"].values()
+    points = [row for row in observation["events"] if row[2] == "apex"]
+    assert [round(row[0] * 1000) for row in points] == [apex for _, apex, _ in true]
+    assert observation["file"]["1"] == [whole["source"]]
+
+    rows = [row for row in columns(folder / "person_events.tsv", "\t") if row["trial_type"] in ("micro", "macro")]
+    assert [round(float(row["onset"]) * 1000) for row in rows] == [start for start, _, _ in true]
+    assert [row["trial_type"] for row in rows] == kinds
+    assert json.loads((folder / "person_events.json").read_text(encoding="utf-8"))["dfrnet"]["record"]["purpose"]
+
+    with zipfile.ZipFile(folder / "person.opf") as file:
+        cells = [line for line in file.read("db").decode("utf-8").split("\n") if CELL.fullmatch(line)]
+    times = [
+        tuple(sum(int(v) * f for v, f in zip(part.split(":"), FACTORS, strict=True)) for part in line.split(",")[:2])
+        for line in cells
+    ]
+    assert all((start, end) in times for start, _, end in true)
+
+
+FACTORS = (3_600_000, 60_000, 1000, 1)  # milliseconds of hours, minutes, seconds and themselves
+
+
+def test_the_pictures_of_an_analysis_open(analysed):
+    av = pytest.importorskip("av")
+    pytest.importorskip("matplotlib")
+    folder, whole = analysed
+    picture = cv2.imread(str(folder / "timeline.png"))
+    assert picture.shape[1] > 1000
+    assert len(np.unique(picture.reshape(-1, 3), axis=0)) > 50
+    with av.open(str(folder / "overlay.mp4")) as container:
+        times = [frame.time for frame in container.decode(video=0)]
+    assert len(times) == whole["record"]["frames"]
+    assert times[-1] == pytest.approx(whole["duration"], abs=0.05)
