@@ -53,6 +53,13 @@ def top(
 INTERRUPTED = 130
 """What typer makes of Ctrl-C."""
 
+GOES_ON = "given again, the same command goes on where it was cut"
+STOPPED = {
+    **dict.fromkeys(("demo", "evaluate", "study", "extract"), GOES_ON),
+    "analyze": "given again with --resume, the same command goes on with what is not done",
+}
+"""What an interrupted command does when it is given again; the others begin anew."""
+
 
 def main() -> None:
     """Run the command line; a user's mistake is one sentence and exit status 1, wrong usage is 2."""
@@ -65,7 +72,8 @@ def main() -> None:
         sys.exit(1)
     except SystemExit as end:
         if end.code == INTERRUPTED:
-            typer.echo("dfrnet: stopped; given again, the same command goes on where it was cut", err=True)
+            command = next((word for word in sys.argv[1:] if not word.startswith("-")), "")
+            typer.echo(f"dfrnet: stopped; {STOPPED.get(command, 'given again, it begins anew')}", err=True)
         raise
     except OSError as error:
         reason = error.strerror or error
