@@ -74,6 +74,9 @@ def test_the_curve_covers_the_recording(found):
     assert (np.diff(times) > 0).all()
     assert times[-1] > SECONDS - 0.5
     assert ((heights >= 0) & (heights <= 1)).all()
+    for event in found.events:
+        inside = (times > event.start - 0.1) & (times < event.end + 0.1)
+        assert heights[inside].max() >= 0.5, "it stands as high as a movement must where one was found"
 
 
 def test_a_part_of_a_recording(drawn):
@@ -281,13 +284,15 @@ def test_micro_movements_are_recognised(found, drawn, answer, label):
 
 def test_a_curve_is_thinned_and_keeps_its_peaks():
     curve = Curve()
-    for index in range(20 * Curve.MOST):
+    for index in np.random.default_rng(0).permutation(20 * Curve.MOST):
         curve.add(index / 100, 0.9 if index == 777 else 0.1)
     points = curve.points
-    assert Curve.MOST / 2 <= len(points) < Curve.MOST
-    assert max(height for _, height in points) == 0.9
+    assert Curve.MOST / 2 <= len(points) <= Curve.MOST
+    assert [time for time, height in points if height == 0.9] == pytest.approx([7.77], abs=2 * points[1][0])
+    assert [height for _, height in points if height != 0.9] == [0.1] * (len(points) - 1)
     times = [time for time, _ in points]
     assert times == sorted(times)
+    assert Curve().points == ()
 
 
 def test_a_watcher_does_not_grow(drawn):

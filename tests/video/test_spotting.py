@@ -212,14 +212,16 @@ def test_a_larger_movement_scores_higher() -> None:
     assert spotted(face(seconds(12), [replace(MICRO, height=0.15)], noise=0.001)) == [], "too small to be told"
 
 
-def test_strength_rises_where_something_moves() -> None:
-    spotter, strength = Spotter(), []
+def test_the_curve_is_highest_where_something_moves() -> None:
+    spotter = Spotter()
     for row in face(seconds(10), [MICRO]):
         spotter.update(row)
-        strength.append(spotter.strength)
-    assert max(strength[:600]) < 0.3
-    assert max(strength[600:]) > 0.5
-    assert 0 < strength[-1] < 0.3
+    spotter.finish()
+    times, strengths = np.array(spotter.strengths).T
+    assert times == pytest.approx(np.arange(1000) * STEP)
+    assert times[strengths.argmax()] == pytest.approx((MICRO.onset + MICRO.offset) / 2, abs=0.03)
+    away = np.abs(times - MICRO.apex) > 1
+    assert strengths.max() > 0.5 > 0.4 > strengths[away].max()
 
 
 @pytest.mark.parametrize("assessable", [True, False])

@@ -63,6 +63,7 @@ BANDS = (
     Band("micro", (0.08, 0.12, 0.17, 0.24, 0.34, 0.48), 0.0, 0.2, MICRO_SHAPES, 0.04, 0.5),
     Band("macro", (0.6, 0.85, 1.2, 1.7, 2.4, 3.2), 0.5, 0.3, MACRO_SHAPES, 0.52, 3.5),
 )
+LONGEST = max(length for band in BANDS for length in band.lengths)
 
 
 @dataclass(frozen=True)
@@ -99,12 +100,13 @@ class Spotter:
     """Takes the rows of one face in order. Events are final, at most about 1.5 s after their end, and told once.
 
     In the first ``settle`` seconds the face's own usual answers are learnt; what they held is told after that, or by
-    ``finish``. ``strength`` 0..1: how far the latest complete answer stands out, on the scale of scores.
+    ``finish``. ``strengths``: what is new of the curve (seconds, how far the strongest answer with its middle there
+    stands out, 0..1 on the scale of scores), ascending; whoever reads it empties it.
     """
 
     def __init__(self, settings: SpottingSettings | None = None) -> None:
         self.settings = settings or SpottingSettings()
-        self.strength = 0.0
+        self.strengths: list[tuple[float, float]] = []
         self._usual = [_Usual(band, self.settings) for band in BANDS]
         self._clock: _Clock | None = None
 
@@ -115,6 +117,7 @@ class Spotter:
             found = self.finish()
             self._clock = _Clock(row.time, self.settings)
             self._searches = [_Search(u, self.settings, row.time) for u in self._usual]
+            self._drawn = 0
         if self._clock.add(row, assessable):
             found += self._look(self._clock.take())
         return found
@@ -126,8 +129,20 @@ class Spotter:
 
     def _look(self, tick: Tick, last: bool = False) -> list[Event]:
         found = [event for search in self._searches for event in search.update(tick, last)]
-        self.strength = max(score(search.latest, self.settings.threshold) for search in self._searches)
+        self._draw(last)
         return sorted(found, key=lambda event: event.start)
+
+    def _draw(self, last: bool) -> None:
+        """Goes on with the curve as far as all filters have answered."""
+        searches = self._searches
+        ends = ([len(search.good), *([] if last else search.weighed)] for search in searches)
+        until = min(search.first + min(end) for search, end in zip(searches, ends, strict=True))
+        since = max(self._drawn, *(search.first for search in searches))
+        if until > since:
+            times = np.max([s.standing[:, since - s.first : until - s.first].max(0) for s in searches], axis=0)
+            for at, value in enumerate(times.tolist(), since):
+                self.strengths.append((searches[0].start + at * STEP, score(value, self.settings.threshold)))
+            self._drawn = until
 
 
 def score(times: float, threshold: float) -> float:
@@ -275,9 +290,8 @@ class _Search:
         self.moved, self.good = np.zeros((0, len(REGIONS), 2)), np.zeros(0, bool)
         self.standing = np.zeros((len(lengths), 0))
         self.known, self.judged, self.weighed = list(self.half), list(self.half), list(self.half)
-        self.keep = round((2 * max(self.band.lengths) + settings.settle + 3) / STEP)
+        self.keep = round((2 * LONGEST + settings.settle + 3) / STEP)  # alike in all bands: the curve waits for all
         self.first = 0
-        self.latest = 0.0
         self._end = -1.0  # of the last movement told
 
     def update(self, tick: Tick, last: bool) -> list[Event]:
@@ -288,7 +302,6 @@ class _Search:
             self._forget()
             return []
         self.usual.refresh(now=last)
-        self.latest = 0.0
         for k, answers in enumerate(fresh):
             self._weigh(k, answers)
         found = [event for peak in self._peaks(last) if (event := self._judge(*peak))]
@@ -322,7 +335,6 @@ class _Search:
         answers = fresh if len(fresh) == end - begin else self._answers(k, begin, end)
         times = stands_out(answers, self.usual.size[k], self.settings.apart)
         self.standing[k, begin:end] = times * self.good[begin:end]
-        self.latest = max(self.latest, float(self.standing[k, begin:end].max()))
         self.weighed[k] = end
 
     def _peaks(self, last: bool) -> list[tuple[int, int]]:

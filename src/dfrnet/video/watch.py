@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from itertools import zip_longest
 from time import perf_counter
-
-import numpy as np
 
 from dfrnet.recognizer import Recognizer
 from dfrnet.types import Event, Interval, UserError
@@ -75,7 +74,6 @@ class Watcher:
             if one.track not in self._people:
                 self._people[one.track] = _Person(one.track, self.recognizer, self.settings)
             events += self._follow(self._people[one.track], frame, one, not reasons[one.track])
-        self.curve.add(frame.time, max((self._people[one.track].spotter.strength for one in watched), default=0.0))
         return events
 
     def finish(self) -> list[Event]:
@@ -91,13 +89,21 @@ class Watcher:
             row = person.motion.update(frame.time, frame.grey, seen.points)
         with self._stage("spot"):
             events = person.spotter.update(row, assessable)
+            self._draw(person)
         with self._stage("recognise"):
             person.remember(frame, seen)
             return [person.recognised(event) for event in events]
 
     def _leave(self, track: int) -> list[Event]:
         person = self._people.pop(track)
-        return [person.recognised(event) for event in person.spotter.finish()]
+        events = [person.recognised(event) for event in person.spotter.finish()]
+        self._draw(person)
+        return events
+
+    def _draw(self, person: _Person) -> None:
+        for time, strength in person.spotter.strengths:
+            self.curve.add(time, strength)
+        person.spotter.strengths.clear()
 
     @contextmanager
     def _stage(self, name: str) -> Iterator[None]:
@@ -135,27 +141,24 @@ class _Person:
 
 
 class Curve:
-    """A measure over time for a picture, at most ``MOST`` points: where there are more, two become one, the larger."""
+    """The largest of what was measured in each moment, for a picture: at most ``MOST`` moments, longer as it grows."""
 
     MOST = 4000
 
     def __init__(self) -> None:
-        self._points: list[tuple[float, float]] = []
-        self._each = self._held = 1
-        self._largest = 0.0
+        self._moments: list[float] = []
+        self._length = 0.02  # seconds
 
     def add(self, time: float, value: float) -> None:
-        self._largest = max(self._largest, value)
-        if self._held < self._each:
-            self._held += 1
-            return
-        self._points.append((round(time, 3), round(float(np.clip(self._largest, 0, 1)), 3)))
-        self._held, self._largest = 1, 0.0
-        if len(self._points) >= self.MOST:
-            pairs = zip(self._points[::2], self._points[1::2], strict=True)
-            self._points = [max(pair, key=lambda point: point[1]) for pair in pairs]
-            self._each *= 2
+        """``value`` 0..1 at ``time``, seconds; in any order."""
+        while time >= self.MOST * self._length:
+            pairs = zip_longest(self._moments[::2], self._moments[1::2], fillvalue=0.0)
+            self._moments, self._length = [max(pair) for pair in pairs], 2 * self._length
+        at = int(time / self._length)
+        self._moments += [0.0] * (at + 1 - len(self._moments))
+        self._moments[at] = max(self._moments[at], value)
 
     @property
     def points(self) -> tuple[tuple[float, float], ...]:
-        return tuple(self._points)
+        """(begin of the moment in seconds, 0..1)."""
+        return tuple((round(k * self._length, 3), round(value, 3)) for k, value in enumerate(self._moments))
