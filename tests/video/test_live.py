@@ -1,21 +1,22 @@
-"""Movements while they happen, and where they are sent."""
+"""Movements while they happen: the newest frame wins, and what ends a source ends nothing else."""
 
-import json
 import threading
 import time
-from dataclasses import replace
+from pathlib import Path
 
+import numpy as np
 import pytest
 
-from dfrnet.exchange.streams import event_line, status_line, streams
-from dfrnet.types import Event, UserError
+from dfrnet.frames import VideoFile
+from dfrnet.types import UserError
 from dfrnet.video.analyze import analyze
-from dfrnet.video.live import Status, _Newest, live
+from dfrnet.video.live import _Newest, live
+from dfrnet.video.pictures import Picture
+from dfrnet.video.sources import Source, open_source
+from dfrnet.video.stamps import Told
+from trees import REPOSITORY
 
 pytest.importorskip("av")
-
-EVENT = Event(1.0, 1.1, 1.25, "micro", "negative", {"negative": 0.7, "positive": 0.3}, 0.8, ("chin",), track=1)
-STATUS = Status(2.0, 59.9, 3, ("blink",))
 
 
 class Camera:
@@ -50,13 +51,7 @@ def test_the_newest_frame_wins():
             time.sleep(0.01)
     assert taken == [0, 9]
     assert newest.dropped == 8
-    newest.stop()
-
-
-def test_an_unplugged_camera_is_told_after_its_last_frame():
-    newest = _Newest(Camera([0], UserError("camera 0: no picture comes any more")), paced=False)
-    with pytest.raises(UserError, match="camera 0: no picture"):
-        list(newest)
+    newest.close()
 
 
 class EnoughError(Exception):
@@ -79,100 +74,122 @@ def test_a_file_is_played_at_its_own_speed(drawn):
     assert seen[-1].fps > 0
 
 
-def test_live_tells_what_analyze_tells(drawn, monkeypatch):
-    """Without the pace no frame is dropped if the reader waits: the same path, the same events."""
-    monkeypatch.setattr("dfrnet.video.live._Newest", _Every)
-    assert list(live(drawn[0])) == sorted(analyze(drawn[0]).events, key=lambda event: event.start)
+class Each(_Newest):
+    """The newest is waited for: every frame, as fast as they can be taken."""
+
+    def __init__(self, source, paced, stop=None):  # noqa: ARG002
+        super().__init__(Camera(self.waited(source)), paced=False, stop=stop)
+
+    def waited(self, source):
+        for frame in source:
+            yield frame
+            while self._slot and not self._closed.is_set():
+                time.sleep(0.0002)
 
 
-class _Every:
-    """In the place of the newest: every frame, as fast as they can be taken."""
+@pytest.fixture
+def each(monkeypatch):
+    monkeypatch.setattr("dfrnet.video.live._Newest", Each)
 
-    dropped = 0
 
-    def __init__(self, source, paced):  # noqa: ARG002
-        self.source = source
+@pytest.fixture(scope="module")
+def known(drawn):
+    """The movements of the drawn person, by start."""
+    return sorted(analyze(drawn[0]).events, key=lambda event: event.start)
 
-    def __iter__(self):
-        return iter(self.source)
 
-    def stop(self):
+def test_live_tells_what_analyze_tells(drawn, known, each):
+    assert list(live(drawn[0])) == known
+
+
+def unplugged(video: Path, after: float) -> Source:
+    """A camera that shows a video and is pulled out after so many seconds."""
+
+    def pictures():
+        frames = VideoFile(video)
+        for frame, at in zip(frames, frames.times, strict=True):
+            if at > after:
+                raise UserError("camera 1: no picture comes any more; was it unplugged?")
+            yield Picture(float(at), frame)
+
+    return Source("camera 1", pictures(), Told(), True, 5.0)
+
+
+def test_what_was_open_when_the_camera_was_unplugged_is_told_first(drawn, known, each, monkeypatch):
+    first = known[0]
+    monkeypatch.setattr("dfrnet.video.live.open_source", lambda *_: unplugged(drawn[0], first.end + 0.5))
+    found, movements = [], live(1)
+    with pytest.raises(UserError, match="camera 1: no picture comes any more"):
+        found.extend(iter(lambda: next(movements), None))
+    assert [event.start for event in found] == [pytest.approx(first.start, abs=0.1)]
+
+
+def test_what_is_open_when_it_is_stopped_is_told(drawn, known, each):
+    first, stop, told = known[0], threading.Event(), []
+
+    def status(now):
+        told.append(now.time)
+        if now.time > first.end:
+            stop.set()
+
+    found = list(live(drawn[0], status=status, stop=stop))
+    assert told[-1] < first.end + 1.1  # it did not go on
+    assert [event.start for event in found] == [pytest.approx(first.start, abs=0.1)]
+
+
+def test_it_can_be_stopped_while_no_frame_comes():
+    hangs, stop = threading.Event(), threading.Event()
+
+    def frames():
+        yield 0
+        hangs.wait(20)
+
+    newest = _Newest(Camera(frames()), paced=False, stop=stop)
+    taking = iter(newest)
+    assert next(taking) == 0
+    threading.Timer(0.1, stop.set).start()
+    begun = time.monotonic()
+    assert list(taking) == []
+    assert time.monotonic() - begun < 5
+    hangs.set()
+    newest.close()
+
+
+def test_frames_of_a_file_arrive_when_they_are_due():
+    """As somebody sees who takes them at once; slow work on the first frame changes nothing about when it came."""
+    late, began = [], []
+    with open_source(REPOSITORY / "tests/videos/single_face.mp4") as source:
+        newest = _Newest(source, paced=True)
+        for frame in newest:
+            late.append(time.perf_counter() - frame.arrived)
+            began.append(frame.arrived - frame.time)
+            if frame.index == 0:
+                time.sleep(0.1)
+            if frame.time > 0.8:
+                break
+        newest.close()
+    assert min(late) >= 0
+    assert np.quantile(late, 0.25) < 0.005  # the machine may be busy now and then
+    assert np.ptp(began) < 1e-6
+
+
+def test_the_status_tells_when_the_recording_began():
+    """Also where the first frame took long: the first one loads a network."""
+    before, told = time.perf_counter(), []
+    for _ in live(REPOSITORY / "tests/videos/single_face.mp4", status=told.append):
         pass
+    after = time.perf_counter()
+    assert len(told) >= 2
+    assert len({round(one.began, 6) for one in told}) == 1
+    # Its last frame was due 2.4 s after the first and was looked at soon.
+    assert before < told[0].began < after - 2.36
+    assert "frames a second: " in told[-1].cautions[0]
 
 
-def test_lines_are_json():
-    event = json.loads(event_line(EVENT))
-    assert event.pop("type") == "event"
-    assert replace(EVENT, regions=("chin",)) == Event(
-        **{**event, "regions": tuple(event["regions"]), "action_units": (), "quality": ()}
-    )
-    assert json.loads(status_line(STATUS)) == {
-        "type": "status", "time": 2.0, "fps": 59.9, "dropped": 3, "reasons": ["blink"],
-    }  # fmt: skip
-
-
-def free_port() -> int:
-    import socket
-
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return one.getsockname()[1]
-
-
-def test_a_listener_on_this_machine_hears_everything():
-    client = pytest.importorskip("websockets.sync.client")
-    port, written = free_port(), []
-    with (
-        streams(written.append, websocket=port) as (send_event, send_status),
-        client.connect(f"ws://127.0.0.1:{port}") as listener,
-    ):
-        deadline = time.monotonic() + 5
-        heard = []
-        while not heard and time.monotonic() < deadline:  # until the server knows the listener
-            send_status(STATUS)
-            try:
-                heard.append(listener.recv(timeout=0.1))
-            except TimeoutError:
-                continue
-        send_event(EVENT)
-        while "event" not in heard[-1][:20]:
-            heard.append(listener.recv(timeout=5))
-    assert heard[0] == status_line(STATUS)
-    assert heard[-1] == event_line(EVENT) == written[-1]
-
-
-def test_a_page_of_the_web_may_not_listen():
-    client = pytest.importorskip("websockets.sync.client")
-    from websockets.exceptions import InvalidStatus
-
-    port = free_port()
-    with streams([].append, websocket=port), pytest.raises(InvalidStatus):
-        client.connect(f"ws://127.0.0.1:{port}", origin="https://example.org")
-
-
-def test_a_port_in_use_is_one_sentence():
-    pytest.importorskip("websockets")
-    port = free_port()
-    with (
-        streams([].append, websocket=port),
-        pytest.raises(UserError, match=f"--websocket {port}: the port cannot be opened"),
-        streams([].append, websocket=port),
-    ):
-        pass
-
-
-def test_markers_carry_the_time_of_the_camera(monkeypatch):
-    """LSL's own outlet and inlet; the stamp is the apex on LSL's clock and not when the result was known."""
-    pylsl = pytest.importorskip("pylsl")
-    with streams([].append, lsl=True) as (send_event, send_status):
-        found = pylsl.resolve_byprop("name", "dfrnet", timeout=5)
-        if not found:
-            pytest.skip("no LSL streams can be found on this network")
-        inlet = pylsl.StreamInlet(found[0])
-        inlet.open_stream(timeout=5)
-        send_status(Status(10.0, 60.0, 0, ()))
-        now = pylsl.local_clock()
-        send_event(replace(EVENT, start=9.0, apex=9.2, end=9.4))
-        sample, stamp = inlet.pull_sample(timeout=5)
-    assert json.loads(sample[0])["apex"] == 9.2
-    assert stamp == pytest.approx(now - 0.8, abs=0.2)
+def test_a_folder_of_pictures_has_the_rate_that_is_said(tmp_path):
+    picture = (REPOSITORY / "tests/data/single_face.jpg").read_bytes()
+    for number in range(12):
+        (tmp_path / f"{number}.jpg").write_bytes(picture)
+    told = []
+    assert list(live(tmp_path, fps=10, status=told.append)) == []
+    assert told[-1].fps == pytest.approx(10, rel=0.01)

@@ -451,7 +451,7 @@ def test_a_number_that_no_camera_has(number):
 def test_a_camera_is_stamped_as_pictures_arrive_and_may_be_pulled_out(tmp_path):
     """A file in OpenCV's hands is to the program what a camera is that ends."""
     path = write_video(tmp_path / "a.avi", "mjpeg", "yuvj420p", stamps=range(4))
-    told, began = Told(), time.monotonic()
+    told, began = Told(), time.perf_counter()
     source = Source("camera 1", captured("camera 1", cv2.VideoCapture(str(path)), told), told, True, 5.0)
     arriving = iter(source)
     frames = [next(arriving) for _ in range(4)]
@@ -460,7 +460,14 @@ def test_a_camera_is_stamped_as_pictures_arrive_and_may_be_pulled_out(tmp_path):
     assert numbers(frames) == [0, 1, 2, 3]
     assert source.live
     assert times(frames)[0] == 0
-    assert times(frames)[-1] < time.monotonic() - began
+    assert times(frames)[-1] < time.perf_counter() - began
+    np.testing.assert_allclose([frame.arrived - frame.time for frame in frames], frames[0].arrived, atol=1e-9)
+    assert began < frames[0].arrived < frames[-1].arrived < time.perf_counter()
+
+
+def test_when_frames_of_a_file_arrive_is_not_known(tmp_path):
+    frames, _ = read(write_video(tmp_path / "a.mkv", stamps=range(3)))
+    assert all(np.isnan(frame.arrived) for frame in frames)
 
 
 @pytest.mark.parametrize(("live", "remedy"), [(False, "restore it or convert it"), (True, "check the camera")])

@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
+import errno
+import os
+import signal
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -16,6 +23,9 @@ NOTICE = (
     "note: candidates for a person to confirm, not what somebody feels. Inferring emotions of people at work or in "
     "education is prohibited in the European Union (AI Act, Article 5(1)(f)); --movement-only loads no emotion model"
 )
+
+WITHOUT_NUMBERS = str.maketrans("", "", "0123456789.")
+"""Turns a caution into its kind, of which one is told."""
 
 Model = Annotated[str, typer.Option(help="A model that comes with dfrnet (see dfrnet models) or a file.")]
 MovementOnly = Annotated[bool, typer.Option("--movement-only", help="Movements only: no model of emotions is loaded.")]
@@ -36,14 +46,21 @@ def analyze(
     to: Annotated[
         list[str], typer.Option(help="Also elan, boris, datavyu, bids or textgrid; may be given again.")
     ] = [],  # noqa: B006 (typer copies it)
-    overlay: Annotated[str, typer.Option(help="A video with the findings drawn in: none, plain or blurred.")] = "none",
+    overlay: Annotated[
+        str,
+        typer.Option(
+            help="A video with the findings drawn in: none, plain or blurred. Blurred hides every face that is "
+            "detected; one that is not stays sharp, so look before you pass it on."
+        ),
+    ] = "none",
     jobs: Jobs = 0,
     resume: Annotated[bool, typer.Option("--resume", help="Go on: what is done already stays.")] = False,
     purpose: Annotated[str, typer.Option(help="What the analysis is for; kept in every record.")] = "",
 ) -> None:
     """Find brief movements of the face in recordings: candidates with times and scores, for a person to confirm.
 
-    Everything stays on this machine. Exit status 1 when a recording could not be read; the others are done.
+    Everything stays on this machine. Exit status 1 when a recording could not be read; the others are done. What was
+    interrupted goes on with --resume.
 
     Example: dfrnet analyze interview.mp4 --movement-only --to elan --out results
     """
@@ -53,9 +70,11 @@ def analyze(
     paths = find_recordings(recordings)
     if wanted.model:
         typer.echo(NOTICE, err=True)
-    with progress_bars("recordings") as (progress,):
+    with progress_bars("recordings", "seconds looked at", "seconds drawn") as (progress, looking, drawing):
         jobs = min(cores(jobs), len(paths))
-        summaries = analyze_all(paths, out, wanted, jobs=jobs, resume=resume, progress=progress)
+        summaries = analyze_all(
+            paths, out, wanted, jobs=jobs, resume=resume, progress=progress, looking=looking, drawing=drawing
+        )
     for one in summaries:
         if one.failed:
             typer.echo(f"dfrnet: {one.failed}", err=True)
@@ -78,26 +97,87 @@ def live(
     model: Model = "maps",
     movement_only: MovementOnly = False,
     face: Face = "largest",
-    websocket: Annotated[int, typer.Option(help="Also serve the events on this port of this machine; 0: do not.")] = 0,
+    fps: Annotated[
+        float | None, typer.Option(help="Asked of the camera; of a folder of pictures its frames a second.", min=1)
+    ] = None,
+    websocket: Annotated[
+        int, typer.Option(help="Also serve the events on this port of this machine; 0: do not.", min=0, max=65535)
+    ] = 0,
     lsl: Annotated[bool, typer.Option("--lsl", help="Also send them as markers of the Lab Streaming Layer.")] = False,
+    purpose: Annotated[str, typer.Option(help="What it is for; said in the first line and in the audit.")] = "",
+    audit: Annotated[
+        Path | None, typer.Option(help="Add a line to this file at the end: when, what, what for, how many.")
+    ] = None,
 ) -> None:
     """Movements as they happen, one JSON object a line; newest frame first, none is stored.
 
     Tell the people in front of the camera. Ends with Ctrl-C, or with the file.
 
-    Example: dfrnet live 0 --movement-only
+    Example: dfrnet live 0 --movement-only --fps 120 --purpose "pilot" --audit audit.jsonl
     """
     from dfrnet import recognizer
-    from dfrnet.exchange.streams import streams
+    from dfrnet.exchange.streams import audited, streams
+    from dfrnet.video.live import Status
     from dfrnet.video.live import live as watch
 
-    if not movement_only:
+    model = "" if movement_only else model
+    if model:
         typer.echo(NOTICE, err=True)
-    what: Any = int(source) if source.isdecimal() else Path(source)
-    with streams(typer.echo, websocket=websocket, lsl=lsl) as (send_event, send_status):
-        found = watch(what, None if movement_only else recognizer.load(model), face=face, status=send_status)
-        for event in found:
-            send_event(event)
+    known: set[str] = set()
+
+    def told(status: Status) -> None:
+        tally["seconds"] = round(status.time, 3)
+        for caution in status.cautions:
+            kind = caution.translate(WITHOUT_NUMBERS)
+            if kind not in known:
+                known.add(kind)
+                typer.echo(f"note: {caution}", err=True)
+        send_status(status)
+
+    with suppress(KeyboardInterrupt, NobodyReadsError):
+        loaded = recognizer.load(model) if model else None
+        with (
+            streams(print_line, websocket=websocket, lsl=lsl, purpose=purpose) as (send_event, send_status),
+            audited(audit, source=source, model=model or None, purpose=purpose or None) as tally,
+            stopped_by_signals() as stop,
+            closing(watch(source, loaded, fps=fps, face=face, status=told, stop=stop)) as found,
+        ):
+            for event in found:
+                tally[event.kind] += 1
+                send_event(event)
+
+
+class NobodyReadsError(Exception):
+    """Standard output was closed by the one who read it, as ``head`` does when it has enough."""
+
+
+def print_line(line: str) -> None:
+    """One line of UTF-8 on standard output, at once."""
+    try:
+        typer.echo(line.encode())
+    except OSError as error:
+        if error.errno not in (errno.EPIPE, errno.EINVAL):  # the latter is what Windows says
+            raise
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for what is still to be flushed
+        raise NobodyReadsError from None
+
+
+@contextmanager
+def stopped_by_signals() -> Iterator[threading.Event]:
+    """An event that Ctrl-C and SIGTERM set; the second time they interrupt."""
+    stop = threading.Event()
+
+    def ask(*_: object) -> None:
+        if stop.is_set():
+            raise KeyboardInterrupt
+        stop.set()
+
+    before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield stop
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 @app.command()

@@ -52,6 +52,8 @@ class Frame:
     """An RGB array, or a frame of PyAV in a format whose first plane is grey."""
     turn: int = 0
     """Quarter turns, counterclockwise, that make it upright."""
+    arrived: float = math.nan
+    """When a camera gave it, as ``time.perf_counter`` tells; nan where that is not known, as of a file."""
 
     @cached_property
     def image(self) -> Image:
@@ -81,7 +83,7 @@ class Source:
         self._ready: queue.SimpleQueue[Frame | Exception | None] = queue.SimpleQueue()
         self._room = threading.Semaphore(1 if live else AHEAD)
         self._used = False
-        work = partial(_read, _in_order(name, pictures, told), self._ready, self._room, told.stop)
+        work = partial(_read, _in_order(name, pictures, told, live), self._ready, self._room, told.stop)
         self._thread = threading.Thread(target=work, name=f"frames of {name}", daemon=True)
         self._thread.start()
         self._end = weakref.finalize(self, _stop, told.stop, self._room)  # a source that is dropped unread
@@ -162,15 +164,19 @@ def _read(
         frames.close()  # and with it the file, in the thread that opened it
 
 
-def _in_order(name: str, pictures: Iterator[Picture], told: Told) -> Generator[Frame, None, None]:
-    """Pictures with any stamps -> frames with ascending times; the notes are complete when it ends or is dropped."""
+def _in_order(name: str, pictures: Iterator[Picture], told: Told, live: bool) -> Generator[Frame, None, None]:
+    """Pictures with any stamps -> frames with ascending times; the notes are complete when it ends or is dropped.
+
+    The stamps of a camera (``live``) are those of their arrival.
+    """
     clock, index = None, 0
     try:
         for picture in pictures:
             clock = clock or Clock(told)  # not before: the rate is known once the file is open
             at = clock.tell(picture.stamp)
             if at is not None:
-                yield Frame(index, at, picture.pixels, picture.turn)
+                arrived = picture.stamp if live and picture.stamp is not None else math.nan
+                yield Frame(index, at, picture.pixels, picture.turn, arrived)
                 index += 1
             del picture
         if not index:
@@ -244,7 +250,7 @@ def captured(name: str, capture: Any, told: Told) -> Iterator[Picture]:
         fit = Fit(name, told)
         while not told.stop.is_set():
             arrived = capture.grab()
-            stamp = time.monotonic()
+            stamp = time.perf_counter()  # fine on every system; the monotonic clock of Windows ticks 64 times a second
             whole, image = capture.retrieve()
             if not (arrived and whole):
                 raise UserError(f"{name}: no picture comes any more; was it unplugged, or taken by another program?")
