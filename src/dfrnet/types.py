@@ -246,7 +246,7 @@ class Recording:
         changes = [(self.duration, 0)]  # when how many faces more or fewer cannot be assessed
         for owner, stretches in bad.items():
             count = len(faces) if owner is None else 1
-            for start, end in _merged(stretches):
+            for start, end in merged(stretches):
                 changes += [(start, count), (end, -count)]
         good, at, blocked = 0.0, self.start, 0
         for time, change in sorted(changes):
@@ -256,7 +256,7 @@ class Recording:
         return min(good / looked_at, 1.0)
 
 
-def _merged(stretches: Iterable[tuple[float, float]]) -> list[tuple[float, float]]:
+def merged(stretches: Iterable[tuple[float, float]]) -> list[tuple[float, float]]:
     """Their union as disjoint stretches, ascending."""
     found: list[tuple[float, float]] = []
     for start, end in sorted(stretches):

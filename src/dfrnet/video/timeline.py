@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from dfrnet.types import Event, Interval, Recording
+from dfrnet.types import Event, Interval, Recording, merged
 
 KINDS = {"micro": "#d55e00", "macro": "#0072b2"}  # of Okabe and Ito (2008): told apart by every eye
 OTHER = "#7b3f8c"
@@ -136,23 +136,13 @@ def _blank(recording: Recording, faces: Collection[int]) -> Spans:
     for face in faces:
         first, last = recording.spans.get(face, (recording.start, recording.duration))
         found += [(recording.start, first), (last, recording.duration)]
-    return _merged(span for span in found if span[0] < span[1])
+    return merged(span for span in found if span[0] < span[1])
 
 
 def _intervals(recording: Recording) -> list[Interval]:
     """Those of the part that was looked at."""
     shown = [one for one in recording.intervals if one.end > recording.start]
     return [replace(one, start=max(one.start, recording.start)) for one in shown]
-
-
-def _merged(spans: Iterable[tuple[float, float]]) -> Spans:
-    found: Spans = []
-    for start, end in sorted(spans):
-        if found and start <= found[-1][1]:
-            found[-1] = (found[-1][0], max(found[-1][1], end))
-        else:
-            found.append((start, end))
-    return found
 
 
 def _lanes(recording: Recording) -> list[tuple[str, Spans]]:
@@ -162,11 +152,11 @@ def _lanes(recording: Recording) -> list[tuple[str, Spans]]:
     spans: dict[str, Spans] = {}
     for one in _intervals(recording):
         spans.setdefault(one.reason, []).append((one.start, one.end))
-    lanes = [(str(words.get(name, name.replace("_", " "))), _merged(each)) for name, each in spans.items()]
+    lanes = [(str(words.get(name, name.replace("_", " "))), merged(each)) for name, each in spans.items()]
     lanes.sort(key=lambda lane: -_seconds(lane[1]))
     if len(lanes) > LANES:
         rest = [span for _, each in lanes[LANES - 1 :] for span in each]
-        lanes[LANES - 1 :] = [(f"{len(lanes) - LANES + 1} other reasons", _merged(rest))]
+        lanes[LANES - 1 :] = [(f"{len(lanes) - LANES + 1} other reasons", merged(rest))]
     return lanes
 
 
