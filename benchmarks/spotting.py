@@ -20,6 +20,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from dfrnet.datasets.synthetic import DIFFICULTIES
 from dfrnet.datasets.synthetic_recordings import Recording, framed, recordings
 from dfrnet.evaluation.spotting import Span, SpottingRow, Video, score_spotting
 from dfrnet.types import Array, Event
@@ -69,11 +70,11 @@ def analysed(recording: Recording) -> tuple[list[Event], float]:
     return found, float(1 - unfit.mean())
 
 
-def watched(job: tuple[int, int, float, float, bool]) -> tuple[Video, tuple[Event, ...], list[Event], float]:
+def watched(job: tuple[int, int, float, float, str, bool]) -> tuple[Video, tuple[Event, ...], list[Event], float]:
     """One recording: its name and length, the truth, what was found, and how much of it was assessable."""
     cv2.setNumThreads(1)
-    seed, person, minutes, fps, known = job
-    recording = recordings(person, minutes, fps, seed, colour=not known)[-1]
+    seed, person, minutes, fps, difficulty, known = job
+    recording = recordings(person, minutes, fps, seed, difficulty, colour=not known)[-1]
     recording = replace(recording, camera=replace(recording.camera, jpeg=0))
     found, assessable = (spotted if known else analysed)(recording)
     return Video(recording.id, recording.seconds, fps, recording.subject), recording.events, found, assessable
@@ -110,13 +111,15 @@ def main() -> None:
     parser.add_argument("--people", type=int, default=8)
     parser.add_argument("--minutes", type=float, default=2.0)
     parser.add_argument("--fps", type=float, nargs="*", default=RATES)
+    parser.add_argument("--difficulty", default="default", choices=DIFFICULTIES)
     parser.add_argument("--known", action="store_true", help="give the true landmarks in place of looking for the face")
     parser.add_argument("--jobs", type=int, default=1)
     parser.add_argument("--out", type=Path)
     given = parser.parse_args()
     results = []
     for fps in given.fps:
-        jobs = [(given.seed, person, given.minutes, fps, given.known) for person in range(1, given.people + 1)]
+        same = (given.minutes, fps, given.difficulty, given.known)
+        jobs = [(given.seed, person, *same) for person in range(1, given.people + 1)]
         with ProcessPoolExecutor(given.jobs) as pool:
             done = list(pool.map(watched, jobs))
         videos = [video for video, *_ in done]
