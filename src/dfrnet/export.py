@@ -212,6 +212,10 @@ def _pooled(graph: Any) -> Any:
             if sorted(np.ravel(axes) % 4) == [2, 3]:
                 node.op_type = "GlobalAveragePool"
                 del node.input[1:], node.attribute[:]
+    used = {name for node in graph.graph.node for name in node.input}
+    kept = [tensor for tensor in graph.graph.initializer if tensor.name in used]
+    del graph.graph.initializer[:]
+    graph.graph.initializer.extend(kept)
     return graph
 
 
