@@ -122,6 +122,15 @@ def test_an_audit_that_cannot_be_written(dfrnet):
     assert "--audit none" in said
 
 
+def test_terms_and_a_rate_that_a_file_does_not_need_are_told(tmp_path):
+    pytest.importorskip("onnxruntime")
+    status, _, err = ended(start(FACE, "--model", "synthetic", "--fps", 60, folder=tmp_path))
+    assert status == 0
+    assert "note: --fps 60: the time stamps of the video file count, and --fps only where they are missing" in err
+    assert "note: model synthetic: Apache-2.0" in err
+    assert "Its labels on real faces mean nothing." in err
+
+
 def test_a_folder_needs_the_rate_that_live_can_be_told(dfrnet, endless):
     assert "say with --fps" in dfrnet("live", endless, "--movement-only").sentence()
 

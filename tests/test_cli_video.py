@@ -55,11 +55,13 @@ def test_analyze_with_a_model(dfrnet, tmp_path):
     assert done.status == 0, done.err
     assert "note: candidates for a person to confirm" in done.err
     assert "AI Act" in done.err
+    assert "note: model synthetic: Apache-2.0, as dfrnet itself: it was trained on drawn faces alone." in done.err
+    assert "Its labels on real faces mean nothing." in done.err
     assert read(tmp_path / "out" / "single_face" / "events.json").record["model"]["method"] == "dfrnet"
     assert "results are there already" in dfrnet(*words).sentence()
     assert dfrnet(*words, "--resume").status == 0
     said = dfrnet(*words[:2], "--model", "maps", *words[4:], "--resume").sentence()
-    assert "of another file or of other options" in said
+    assert "made otherwise (--model: synthetic, now maps)" in said
 
 
 @pytest.mark.parametrize(
@@ -69,12 +71,20 @@ def test_analyze_with_a_model(dfrnet, tmp_path):
         (("--start", "5", "--end", "2"), "the end must come after the start"),
         (("--to", "elam"), "did you mean 'elan'"),
         (("--overlay", "dim"), "unknown overlay 'dim'"),
-        (("--model", "mapz"), "mapz"),
+        (("--model", "mapz"), "unknown model 'mapz'; did you mean 'maps'?"),
     ],
 )
 def test_a_mistake_is_told_before_anything_is_done(dfrnet, words, says, tmp_path):
     assert says in dfrnet("analyze", FACE, CARTOON, "--out", "out", *words).sentence()
     assert list(tmp_path.iterdir()) == []
+
+
+def test_formats_with_commas_and_again(dfrnet, tmp_path):
+    words = ("analyze", CARTOON, "--movement-only", "--jobs", "1", "--end", "0.3", "--out", "out")
+    assert dfrnet(*words, "--to", "csv, boris,", "--to", "bids").status == 0
+    found = {Path(name).suffix for name in files(tmp_path / "out" / "no_face")}
+    assert found == {".csv", ".json", ".png", ".boris", ".tsv"}
+    assert "did you mean 'elan'" in dfrnet(*words, "--to", "boris,elam").sentence()
 
 
 def test_an_extra_that_is_not_installed(dfrnet, monkeypatch, tmp_path):

@@ -1,5 +1,8 @@
 import json
+import re
+import sys
 import zipfile
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -125,6 +128,41 @@ def test_a_missing_file_is_named(tmp_path, kind):
     name = "gone.safetensors" if kind == "missing" else "."
     with pytest.raises(UserError, match="make one with dfrnet train"):
         load(tmp_path / name)
+
+
+def test_a_wrong_name_is_told_before_torch_is_asked_for(monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setitem(sys.modules, "torch", None)  # as if it were not installed
+    with pytest.raises(
+        UserError, match="unknown model 'map'; did you mean 'maps'\\? known: maps, synthetic; one of your"
+    ):
+        load("map")
+    for name in ("models/map", "map.safetensors", "map.onnx"):
+        with pytest.raises(UserError, match=f"{name}: no such model file; .* or name one of maps, synthetic"):
+            load(name)
+
+
+def test_a_shipped_model_asks_for_the_smaller_package(monkeypatch):
+    for package in ("torch", "onnxruntime"):
+        monkeypatch.setitem(sys.modules, package, None)
+    with pytest.raises(ModuleNotFoundError, match="onnxruntime"):
+        load("maps")
+
+
+@pytest.mark.parametrize(
+    ("trained_on", "says"),
+    [
+        ({"data": ["synthetic", "synthetic=hard"]}, "Apache-2.0, .* Its labels on real faces mean nothing"),
+        (
+            {"data": ["synthetic"], "weights": "resnet18"},
+            "trained on synthetic, .* Its labels on real faces mean nothing",
+        ),
+        ({"data": ["synthetic", "maps"]}, "trained on synthetic, maps, and the terms of that data hold .* only.$"),
+        ({}, "trained on data that its file does not name"),
+    ],
+)
+def test_terms_are_those_of_the_data(model, trained_on, says):
+    assert re.search(says, replace(model, trained_on=trained_on).terms)
 
 
 def test_a_place_that_cannot_be_written_is_named(model, tmp_path):

@@ -22,7 +22,7 @@ from dfrnet.datasets.labels import unit_numbers
 from dfrnet.features import FeatureSpec, extract, features, fitted_spec
 from dfrnet.methods import METHODS, Method, flat
 from dfrnet.runtime import RECORD, OnnxClassifier, softmax
-from dfrnet.types import CLASSES, Array, Classifier, Clip, Frames, LearnsActionUnits, UserError
+from dfrnet.types import CLASSES, Array, Classifier, Clip, Frames, LearnsActionUnits, UserError, unknown_name
 
 log = logging.getLogger(__name__)
 
@@ -81,6 +81,22 @@ class Recognizer:
         """The most probable class; None, the model abstains, where its probability is below :attr:`threshold`."""
         best = max(probabilities, key=lambda name: probabilities[name])
         return best if probabilities[best] >= self.threshold else None
+
+    @property
+    def terms(self) -> str:
+        """What its training data allow, which a network inherits, and a warning where they show no real face."""
+        data = list(self.trained_on.get("data", ()))
+        weights = bool(self.trained_on.get("weights"))
+        drawn = bool(data) and all(name.partition("=")[0] == "synthetic" for name in data)
+        if drawn and not weights:
+            terms = "Apache-2.0, as dfrnet itself: it was trained on drawn faces alone."
+        else:
+            terms = (
+                f"It was trained on {', '.join(data) or 'data that its file does not name'}, and the terms of that "
+                "data hold for it and its answers; those of the published sets of micro-expressions are academic "
+                "research only."
+            )
+        return f"{terms} Its labels on real faces mean nothing." if drawn else terms
 
     def record(self) -> dict[str, Any]:
         """What a model file says of itself, as JSON holds it."""
@@ -199,11 +215,23 @@ def load(path: Path | str, threads: int = 1) -> Recognizer:
     ``threads``: cores for one answer of an ONNX model. UserError where the file is missing, damaged or something else.
     """
     if str(path) in MODELS:
-        # The ONNX file where it can be read: it is faster, and the same within 1e-4.
-        path = MODELS[str(path)].with_suffix(".onnx" if find_spec("onnxruntime") else ".safetensors")
+        # The ONNX file where it can be read: it is faster, and the same within 1e-4. Without either, the smaller need.
+        torch_alone = find_spec("torch") and not find_spec("onnxruntime")
+        path = MODELS[str(path)].with_suffix(".safetensors" if torch_alone else ".onnx")
     path = Path(path)
+    if not path.exists():  # said before a package is asked for that a wrong name does not need
+        raise _not_there(path)
     model = _load_onnx(path, threads) if path.suffix == ".onnx" else _load_safetensors(path)
     return replace(model, file=path.name, sha256=hashlib.sha256(path.read_bytes()).hexdigest())
+
+
+def _not_there(path: Path) -> UserError:
+    if path.suffix or path.name != str(path):  # it was meant as a file
+        maker = "export" if path.suffix == ".onnx" else "train"
+        return UserError(
+            f"{path}: no such model file; make one with dfrnet {maker}, or name one of {', '.join(MODELS)}"
+        )
+    return UserError(f"{unknown_name('model', str(path), MODELS)}; one of your own is a file that dfrnet train makes")
 
 
 def _load_onnx(path: Path, threads: int) -> Recognizer:

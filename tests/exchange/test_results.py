@@ -18,7 +18,7 @@ import pytest
 from dfrnet.exchange import read
 from dfrnet.exchange.drafts import NAME
 from dfrnet.exchange.results import Wanted, analyze_all
-from dfrnet.types import UserError
+from dfrnet.types import Event, Recording, UserError
 from trees import child_environment
 
 pytest.importorskip("av")
@@ -223,8 +223,74 @@ def test_a_changed_model_is_another_model(tmp_path):
     assert analyze_all([CARTOON], out, wanted, resume=True)[0].failed == ""
     assert len(json.loads((out / "no_face" / "done.json").read_text())["wanted"]["model_sha256"]) == 64
     shutil.copy(MODELS["maps"].with_suffix(".onnx"), model)
-    with pytest.raises(UserError, match="of another file or of other options, or of a model since changed"):
+    with pytest.raises(UserError, match=r"made otherwise \(the model's file has changed since\)"):
         analyze_all([CARTOON], out, wanted, resume=True)
+
+
+def test_the_difference_that_resume_refuses_is_named(tmp_path):
+    out = tmp_path / "out"
+    (video,) = copies(tmp_path / "in", "a.mp4")
+    analyze_all([video], out, Wanted(end=0.3, formats=("bids", "csv", "elan")))
+
+    def said(wanted, resume=True):
+        with pytest.raises(UserError) as caught:
+            analyze_all([video], out, wanted, resume=resume)
+        return str(caught.value)
+
+    same = Wanted(end=0.3, formats=("elan", "bids"))
+    assert analyze_all([video], out, same, resume=True)[0].failed == ""
+    assert said(same, resume=False) == (
+        f"{out / 'a'}: results are there already; choose another --out, remove it, or say --resume"
+    )
+    for resume in (True, False):  # the latter is not told to say --resume
+        assert said(Wanted(face="all", formats=("elan",)), resume) == (
+            f"{out / 'a'}: results are there already, made otherwise (--face: largest, now all; --end: 0.3, now not "
+            "given; --to: bids,elan, now elan); choose another --out, or remove it"
+        )
+    assert "(--model: none (--movement-only), now maps)" in said(replace(same, model="maps"))
+    shutil.copy(FACE, video)
+    assert "(the recording is another one, or has changed since)" in said(same)
+    (out / "a" / "done.json").unlink()
+    assert f"{out / 'a'}: is there already, and holds no finished results" in said(same)
+
+
+def test_results_in_place_of_a_file(tmp_path):
+    (tmp_path / "out").write_text("precious")
+    with pytest.raises(UserError, match="out: a file; the results are a folder, name another one with --out"):
+        analyze_all([CARTOON], tmp_path / "out", SHORT)
+    assert (tmp_path / "out").read_text() == "precious"
+
+
+def test_the_summary_is_of_the_part_that_was_looked_at(tmp_path):
+    out = tmp_path / "out"
+    found, gone = analyze_all([CARTOON, tmp_path / "gone.mp4"], out, Wanted(start=0.5, end=0.8, fps=60.0))
+    assert found.seconds == pytest.approx(0.3, abs=0.07)
+    assert gone.failed
+    rows = {Path(row["source"]).stem: row for row in csv.DictReader((out / "summary.csv").open(encoding="utf-8"))}
+    assert float(rows["no_face"]["seconds"]) == found.seconds
+    assert rows["no_face"]["folder"] == "no_face"
+    assert rows["no_face"]["in_doubt"] == "0"
+    assert "--fps 60: the time stamps of the video file count" in rows["no_face"]["note"]
+    assert set(rows["gone"].values()) == {str(tmp_path / "gone.mp4"), "", gone.failed}, "no folder, which is not there"
+
+
+def test_what_is_in_doubt_is_counted_apart(tmp_path, monkeypatch):
+    from dfrnet.exchange import results
+
+    sure = Event(1.0, 1.1, 1.2)
+    events = (
+        sure,
+        replace(sure, quality=("not assessable: a blink",)),
+        Event(2.0, 2.5, 3.0, kind="macro", quality=("a",)),
+    )
+    monkeypatch.setattr(results, "analyze", lambda path, *_, **__: Recording(str(path), 4.0, 30.0, events))
+    (found,) = analyze_all([CARTOON], tmp_path / "out", Wanted())
+    assert found.found == "2 micro (1 in doubt) and 1 macro (1 in doubt) candidates"
+    assert replace(found, macro=0, macro_in_doubt=0).found == "2 micro (1 in doubt) and 0 macro candidates"
+    (row,) = csv.DictReader((tmp_path / "out" / "summary.csv").open(encoding="utf-8"))
+    assert (row["micro"], row["macro"], row["in_doubt"]) == ("2", "1", "2")
+    assert json.loads((tmp_path / "out" / "audit.jsonl").read_text())["in_doubt"] == 2
+    assert analyze_all([CARTOON], tmp_path / "out", Wanted(), resume=True) == [found]
 
 
 def test_the_overlay_is_of_the_part_that_was_analysed(tmp_path):

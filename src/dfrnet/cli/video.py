@@ -10,12 +10,15 @@ import threading
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from dfrnet.cli.options import Jobs, cores, progress_bars
 from dfrnet.types import UserError
+
+if TYPE_CHECKING:
+    from dfrnet.recognizer import Recognizer
 
 app = typer.Typer()
 
@@ -27,24 +30,38 @@ NOTICE = (
 WITHOUT_NUMBERS = str.maketrans("", "", "0123456789.")
 """Turns a caution into its kind, of which one is told."""
 
-Model = Annotated[str, typer.Option(help="A model that comes with dfrnet (see dfrnet models) or a file.")]
+Model = Annotated[str, typer.Option(help="A model that comes with dfrnet (see dfrnet models) or a model file.")]
 MovementOnly = Annotated[bool, typer.Option("--movement-only", help="Movements only: no model of emotions is loaded.")]
-Face = Annotated[str, typer.Option(help="Whose face: largest, all, or the number of a track.")]
-Fps = Annotated[float | None, typer.Option(help="Frames a second of a folder of pictures.", min=1)]
+Face = Annotated[
+    str, typer.Option(help="Whose face: largest, all, or a number, as column track of events.csv has it after all.")
+]
+Fps = Annotated[
+    float | None,
+    typer.Option(help="Frames a second of a folder of pictures; of a video file its own time stamps count.", min=1),
+]
 
 
 @app.command()
 def analyze(
-    recordings: Annotated[list[Path], typer.Argument(metavar="VIDEO|FOLDER...", show_default=False)],
+    recordings: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="VIDEO|FOLDER...", help="Video files, folders of them, or folders of pictures.", show_default=False
+        ),
+    ],
     out: Annotated[Path, typer.Option(help="Folder of the results, one folder in it for each recording.")],
     model: Model = "maps",
     movement_only: MovementOnly = False,
     face: Face = "largest",
     fps: Fps = None,
     start: Annotated[float, typer.Option(help="Begin at this second.", min=0)] = 0.0,
-    end: Annotated[float | None, typer.Option(help="Stop at this second.")] = None,
+    end: Annotated[float | None, typer.Option(help="Stop at this second.  [default: the recording's end]")] = None,
     to: Annotated[
-        list[str], typer.Option(help="Also elan, boris, datavyu, bids or textgrid; may be given again.")
+        list[str],
+        typer.Option(
+            help="Also elan, boris, datavyu, bids or textgrid, with commas or given again; CSV and JSON are always "
+            "written."
+        ),
     ] = [],  # noqa: B006 (typer copies it)
     overlay: Annotated[
         str,
@@ -66,10 +83,10 @@ def analyze(
     """
     from dfrnet.exchange.results import Wanted, analyze_all, find_recordings
 
-    wanted = Wanted("" if movement_only else model, face, fps, start, end, tuple(to), overlay, purpose)
+    formats = tuple(name.strip() for names in to for name in names.split(",") if name.strip())
+    wanted = Wanted("" if movement_only else model, face, fps, start, end, formats, overlay, purpose)
     paths = find_recordings(recordings)
-    if wanted.model:
-        typer.echo(NOTICE, err=True)
+    load_model(wanted.model)
     with progress_bars("recordings", "seconds looked at", "seconds drawn") as (progress, looking, drawing):
         jobs = min(cores(jobs), len(paths))
         summaries = analyze_all(
@@ -80,8 +97,8 @@ def analyze(
             typer.echo(f"dfrnet: {one.failed}", err=True)
             continue
         typer.echo(
-            f"{one.folder}: {one.micro} micro and {one.macro} macro candidates in {one.seconds:.1f} s at {one.fps:.4g} "
-            f"frames a second, {one.assessable:.0%} assessable"
+            f"{one.folder}: {one.found} in {one.seconds:.1f} s at {one.fps:.4g} frames a second, "
+            f"{one.assessable:.0%} assessable"
         )
         for note in one.notes:
             typer.echo(f"  {note}")
@@ -92,13 +109,18 @@ def analyze(
 @app.command()
 def live(
     source: Annotated[
-        str, typer.Argument(metavar="[CAMERA|FILE]", help="A camera's number, or a file as if it were one.")
+        str, typer.Argument(metavar="[CAMERA|FILE]", help="A camera's number, or a file or folder as if it were one.")
     ] = "0",
     model: Model = "maps",
     movement_only: MovementOnly = False,
     face: Face = "largest",
     fps: Annotated[
-        float | None, typer.Option(help="Asked of the camera; of a folder of pictures its frames a second.", min=1)
+        float | None,
+        typer.Option(
+            help="Asked of the camera; of a folder of pictures its frames a second; of a video file its own time "
+            "stamps count.",
+            min=1,
+        ),
     ] = None,
     websocket: Annotated[
         int, typer.Option(help="Also serve the events on this port of this machine; 0: do not.", min=0, max=65535)
@@ -106,7 +128,8 @@ def live(
     lsl: Annotated[bool, typer.Option("--lsl", help="Also send them as markers of the Lab Streaming Layer.")] = False,
     purpose: Annotated[str, typer.Option(help="What it is for; said in the first line and in the audit.")] = "",
     audit: Annotated[
-        Path | None, typer.Option(help="Add a line to this file at the end: when, what, what for, how many.")
+        Path | None,
+        typer.Option(help="Add a line to this file at the end: when, what, what for, how many.  [default: none]"),
     ] = None,
 ) -> None:
     """Movements as they happen, one JSON object a line; newest frame first, none is stored.
@@ -115,14 +138,14 @@ def live(
 
     Example: dfrnet live 0 --movement-only --fps 120 --purpose "pilot" --audit audit.jsonl
     """
-    from dfrnet import recognizer
+    from dfrnet.exchange.results import own_stamps
     from dfrnet.exchange.streams import audited, streams
     from dfrnet.video.live import Status
     from dfrnet.video.live import live as watch
 
     model = "" if movement_only else model
-    if model:
-        typer.echo(NOTICE, err=True)
+    if fps is not None and Path(source).is_file():
+        typer.echo(f"note: {own_stamps(fps)}", err=True)
     known: set[str] = set()
 
     def told(status: Status) -> None:
@@ -135,7 +158,7 @@ def live(
         send_status(status)
 
     with suppress(KeyboardInterrupt, NobodyReadsError):
-        loaded = recognizer.load(model) if model else None
+        loaded = load_model(model)
         with (
             streams(print_line, websocket=websocket, lsl=lsl, purpose=purpose) as (send_event, send_status),
             audited(audit, source=source, model=model or None, purpose=purpose or None) as tally,
@@ -145,6 +168,18 @@ def live(
             for event in found:
                 tally[event.kind] += 1
                 send_event(event)
+
+
+def load_model(name: str) -> Recognizer | None:
+    """The model, and on standard error what its answers are not, and on what terms; None for no name."""
+    from dfrnet import recognizer
+
+    if not name:
+        return None
+    loaded = recognizer.load(name)
+    typer.echo(NOTICE, err=True)
+    typer.echo(f"note: model {name}: {loaded.terms}", err=True)
+    return loaded
 
 
 class NobodyReadsError(Exception):

@@ -38,7 +38,13 @@ MOST_FPS = 10_000
 
 Show = Callable[[int, int], None]
 """Shows how many of how many are done."""
-COLUMNS = ("source", "folder", "seconds", "fps", "assessable", "faces", "micro", "macro", "note")
+COLUMNS = ("source", "folder", "seconds", "fps", "assessable", "faces", "micro", "macro", "in_doubt", "note")
+
+OPTIONS = {
+    "model": "--model", "face": "--face", "fps": "--fps", "start": "--start", "end": "--end", "formats": "--to",
+    "overlay": "--overlay", "purpose": "--purpose", "dfrnet": "the version of dfrnet",
+}  # fmt: skip
+"""What results depend on beside the recording and the model's file, and what a user calls it."""
 
 
 @dataclass(frozen=True)
@@ -46,7 +52,7 @@ class Wanted:
     """What ``analyze`` is asked for: the same for every recording of one command.
 
     ``model``: a shipped model's name or a file, "" for movements only. ``face``: largest, all or a track's number.
-    ``fps`` for folders of pictures. ``start`` and ``end``: seconds. ``formats``: in FORMATS, besides CSV and JSON.
+    ``fps`` for folders of pictures. ``start`` and ``end``: seconds. ``formats``: in FORMATS; CSV and JSON are always.
     ``overlay`` in OVERLAYS. ``purpose``: what the analysis is for, kept in every record. UserError for what cannot be.
     """
 
@@ -76,7 +82,11 @@ class Wanted:
 
 @dataclass(frozen=True)
 class Summary:
-    """One recording's line: where its results lie, and what is in them; ``failed`` says why there are none."""
+    """One recording's line: where its results lie, and what is in them; ``failed`` says why there are none.
+
+    ``seconds``: of the part that was looked at. ``micro_in_doubt`` and ``macro_in_doubt``: how many of the ``micro``
+    and ``macro`` events have a ``quality`` that lowers the trust in them.
+    """
 
     source: str
     folder: str
@@ -86,8 +96,16 @@ class Summary:
     faces: int = 0
     micro: int = 0
     macro: int = 0
+    micro_in_doubt: int = 0
+    macro_in_doubt: int = 0
     notes: tuple[str, ...] = ()
     failed: str = ""
+
+    @property
+    def found(self) -> str:
+        """The candidates in words: 2 micro (1 in doubt) and 0 macro candidates."""
+        kinds = (("micro", self.micro, self.micro_in_doubt), ("macro", self.macro, self.macro_in_doubt))
+        return " and ".join(f"{n} {kind}" + (f" ({k} in doubt)" if k else "") for kind, n, k in kinds) + " candidates"
 
 
 def analyze_all(
@@ -109,15 +127,14 @@ def analyze_all(
     the one at work and of its overlay, with one job only. UserError, before anything is read, for a package that is not
     there, a model that does not load, and results that are there already and would be replaced.
     """
+    if out.exists() and not out.is_dir():
+        raise UserError(f"{out}: a file; the results are a folder, name another one with --out")
     _check_packages(paths, wanted)
     loaded = recognizer.load(wanted.model) if wanted.model else None  # now, not after the first hour
     wishes = _plain(wanted, loaded)
     tasks = list(zip(paths, (out / name for name in folder_names(paths)), strict=True))
-    done = [_done(path, folder, wishes) for path, folder in tasks]
-    todo = [task for task, summary in zip(tasks, done, strict=True) if not (resume and summary)]
-    for _, folder in todo:
-        if folder.exists():
-            raise UserError(f"{folder}: results are there already; choose another --out, remove it, or say --resume")
+    done = [_done(path, folder, wishes, resume) for path, folder in tasks]
+    todo = [task for task, summary in zip(tasks, done, strict=True) if not summary]
     out.mkdir(parents=True, exist_ok=True)
     remove_stale(out)
     alone = jobs == 1  # else it is another process, which cannot call back
@@ -183,29 +200,42 @@ def _analyzed(
     check_kind(path)
     model = recognizer.load(wanted.model) if wanted.model else None
     wishes, stamp = _plain(wanted, model), _stamp(path)
-    if done := _done(path, folder, wishes):  # by a process that died before it could say so
+    if done := _done(path, folder, wishes, resume=True):  # by a process that died before it could say so
         return done
     with draft(folder) as drafted:
         found = analyze(
             path, model, fps=wanted.fps, face=wanted.face, start=wanted.start, end=wanted.end,
             progress=_seconds(looking, wanted),
         )  # fmt: skip
-        found = replace(found, record=_record(found, wanted))
+        found = replace(found, record=_record(found, path, wanted))
         _write(found, path, drafted, wanted, _seconds(drawing, wanted))
-        count = Counter(event.kind for event in found.events)
-        summary = Summary(
-            str(path), str(folder), round(found.duration, 3), round(found.fps, 2), round(found.assessable, 4),
-            len(found.tracks), count["micro"], count["macro"], tuple(found.record["notes"]),
-        )  # fmt: skip
+        summary = _summary(path, folder, found)
         write_json(drafted / DONE, {"stamp": stamp, "wanted": wishes, "summary": asdict(summary)})
     return summary
 
 
-def _record(found: Recording, wanted: Wanted) -> dict[str, Any]:
+def _summary(path: Path, folder: Path, found: Recording) -> Summary:
+    count = Counter(event.kind for event in found.events)
+    doubt = Counter(event.kind for event in found.events if event.quality)
+    return Summary(
+        str(path), str(folder), round(found.duration - found.start, 3), round(found.fps, 2),
+        round(found.assessable, 4), len(found.tracks), count["micro"], count["macro"], doubt["micro"], doubt["macro"],
+        tuple(found.record["notes"]),
+    )  # fmt: skip
+
+
+def _record(found: Recording, path: Path, wanted: Wanted) -> dict[str, Any]:
     notes = list(found.record.get("notes", ()))
+    if wanted.fps is not None and not path.is_dir():
+        notes.append(own_stamps(wanted.fps))
     if find_spec("matplotlib") is None:
         notes.append("timeline.png is left out: it needs matplotlib, pip install 'dfrnet[report]'")
     return {**found.record, "notes": notes, "purpose": wanted.purpose or None}
+
+
+def own_stamps(fps: float) -> str:
+    """The note where ``--fps`` was said of a video file."""
+    return f"--fps {fps:g}: the time stamps of the video file count, and --fps only where they are missing"
 
 
 def _seconds(show: Show | None, wanted: Wanted) -> Callable[[float, float | None], None] | None:
@@ -249,20 +279,49 @@ def _stamp(path: Path) -> str:
 def _plain(wanted: Wanted, model: recognizer.Recognizer | None) -> dict[str, object]:
     """All that results depend on beside the recording, as JSON holds it."""
     digest = model.sha256 if model else None
-    return {**asdict(wanted), "formats": list(wanted.formats), "dfrnet": __version__, "model_sha256": digest}
+    formats = sorted(set(wanted.formats) - set(ALWAYS))  # in whatever order they were named
+    return {**asdict(wanted), "formats": formats, "dfrnet": __version__, "model_sha256": digest}
 
 
-def _done(path: Path, folder: Path, wishes: dict[str, object]) -> Summary | None:
-    """The summary of results that are whole and were made of this very file with the same model and wishes."""
-    if not (folder / DONE).exists():
+def _done(path: Path, folder: Path, wishes: dict[str, object], resume: bool) -> Summary | None:
+    """The summary of results that are whole and may stay; None where there are none, UserError for all others."""
+    if not folder.exists():
         return None
-    record = read_json(folder / DONE)
-    if record.get("wanted") != wishes or record.get("stamp") != _stamp(path):
+    if not (folder / DONE).exists():
         raise UserError(
-            f"{folder}: holds results of another file or of other options, or of a model since changed; choose another "
-            "--out"
+            f"{folder}: is there already, and holds no finished results; choose another --out, or remove it"
         )
+    record = read_json(folder / DONE)
+    if others := _others(record.get("wanted", {}), wishes, same=record.get("stamp") == _stamp(path)):
+        raise UserError(
+            f"{folder}: results are there already, made otherwise ({'; '.join(others)}); choose another --out, or "
+            "remove it"
+        )
+    if not resume:
+        raise UserError(f"{folder}: results are there already; choose another --out, remove it, or say --resume")
     return Summary(**{**record["summary"], "notes": tuple(record["summary"]["notes"])})
+
+
+def _others(before: dict[str, object], wishes: dict[str, object], same: bool) -> list[str]:
+    """What results that are there were made with, and what is wanted now, where these differ; in words."""
+    others = [
+        f"{called}: {_said(name, before.get(name))}, now {_said(name, wishes[name])}"
+        for name, called in OPTIONS.items()
+        if before.get(name) != wishes[name]
+    ]
+    if before.get("model") == wishes["model"] and before.get("model_sha256") != wishes["model_sha256"]:
+        others.append("the model's file has changed since")
+    if not same:
+        others.append("the recording is another one, or has changed since")
+    return others
+
+
+def _said(name: str, value: object) -> str:
+    if name == "model" and not value:
+        return "none (--movement-only)"
+    if isinstance(value, list):
+        value = ",".join(map(str, value))
+    return "not given" if value in (None, "") else f"{value:g}" if isinstance(value, float) else str(value)
 
 
 def _table(summaries: Sequence[Summary]) -> str:
@@ -270,9 +329,10 @@ def _table(summaries: Sequence[Summary]) -> str:
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(COLUMNS)
     for one in summaries:
-        counts = [one.seconds, one.fps, one.assessable, one.faces, one.micro, one.macro]
+        doubt = one.micro_in_doubt + one.macro_in_doubt
+        found = [Path(one.folder).name, one.seconds, one.fps, one.assessable, one.faces, one.micro, one.macro, doubt]
         note = one.failed or "; ".join(one.notes)
-        writer.writerow([one.source, Path(one.folder).name, *([""] * 6 if one.failed else counts), note])
+        writer.writerow([one.source, *([""] * len(found) if one.failed else found), note])
     return text.getvalue()
 
 
@@ -281,7 +341,8 @@ def _log(path: Path, summary: Summary, wanted: Wanted) -> None:
     line = {
         "time": datetime.now(UTC).isoformat(timespec="seconds"), "dfrnet": __version__, "source": summary.source,
         "seconds": summary.seconds, "model": wanted.model or None, "purpose": wanted.purpose or None,
-        "micro": summary.micro, "macro": summary.macro, "assessable": summary.assessable,
+        "micro": summary.micro, "macro": summary.macro,
+        "in_doubt": summary.micro_in_doubt + summary.macro_in_doubt, "assessable": summary.assessable,
         "failed": summary.failed or None,
     }  # fmt: skip
     with path.open("a", encoding="utf-8", errors="replace") as file:  # names of files need not be text
