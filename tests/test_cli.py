@@ -53,6 +53,24 @@ def test_python_dash_m_reports_version_help_and_mistakes(python):
     assert wrong.stderr.count("\n") == 1
 
 
+def test_a_second_demo_says_that_it_shows_the_first(dfrnet, monkeypatch, tmp_path):
+    from dfrnet.evaluation import demo
+
+    monkeypatch.setattr(demo, "SUBJECTS", 3)
+    monkeypatch.setattr(demo, "CLIPS_PER_SUBJECT", 4)
+    monkeypatch.setattr(demo, "SETTINGS", demo.SETTINGS | {"widths": "4,6,8", "epochs": "2", "frame_size": "64"})
+    first = dfrnet("demo", "--out", "out", "--jobs", 1)
+    assert first.out.startswith("Drawing faces, ")
+    again = dfrnet("demo", "--out", "out", "--jobs", 1)
+    told, _, table = again.out.partition("\n")
+    assert told == "out: run before, and shown again; remove the folder or name another --out to run it anew"
+    assert table == first.out.partition("\n")[2]
+    next((tmp_path / "out" / "folds").iterdir()).unlink()
+    cut = dfrnet("demo", "--out", "out", "--jobs", 1)
+    assert cut.out.startswith("out: begun before, with 2 of 3 folds done; going on with the others ...\n")
+    assert cut.out.partition("\n")[2] == table
+
+
 def test_evaluate_end_to_end_as_a_program(python, root, tmp_path):
     done = python(
         "-m", "dfrnet", "evaluate", "svm_flow", "--data", f"maps={root}", "--out", "runs/svm", "--jobs", 1, cwd=tmp_path

@@ -32,6 +32,7 @@ def test_what_is_too_short_for_a_movement_says_so(short):
     assert f"{LEAST:g} s or more" in note
     moved = render(replace(short, events=1, micro=1), "text")
     assert "from file to 1 event (" in moved
+    assert "40 frames measured (the first 20 are not)" in moved
     assert "note" not in moved
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -48,10 +49,29 @@ def demo(
     """
     from dfrnet.evaluation.demo import demo as run_demo
 
-    typer.echo("Drawing faces, extracting optical flow, training DFR-Net with one subject left out at a time ...")
+    begun = (out / "run.json").exists()
+    if not begun:
+        typer.echo("Drawing faces, extracting optical flow, training DFR-Net with one subject left out at a time ...")
     with progress_bars("folds") as (progress,):
-        run = run_demo(out, seed=seed, jobs=cores(jobs), progress=progress)
+        telling = _telling(out, progress) if begun else progress
+        run = run_demo(out, seed=seed, jobs=cores(jobs), progress=telling)
     _finish(run)
+
+
+def _telling(out: Path, progress: Callable[[int, int], None]) -> Callable[[int, int], None]:
+    """``progress`` that first says what there is already of a run that was begun before."""
+    told = False
+
+    def show(done: int, total: int) -> None:
+        nonlocal told
+        if not told and done == total:
+            typer.echo(f"{out}: run before, and shown again; remove the folder or name another --out to run it anew")
+        elif not told:
+            typer.echo(f"{out}: begun before, with {done} of {total} folds done; going on with the others ...")
+        told = True
+        progress(done, total)
+
+    return show
 
 
 @app.command(cls=NamesMethods)

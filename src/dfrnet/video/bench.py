@@ -38,8 +38,8 @@ class Stage:
 class Bench:
     """``frames`` of ``width`` x ``height`` took ``seconds`` from file to events; ``fps`` is what that makes a second.
 
-    ``micro`` of the ``events`` are those that a model is asked about. ``decode`` runs in a thread beside the others;
-    the other stages follow one another.
+    The first ``WARM`` frames are not among them. ``micro`` of the ``events`` are those that a model is asked about.
+    ``decode`` runs in a thread beside the others; the other stages follow one another.
     """
 
     source: str
@@ -121,7 +121,10 @@ def render(found: Bench, format: str) -> str:  # noqa: A002
     """A table for people, or JSON."""
     if format == "json":
         return json.dumps({**asdict(found), "fps": found.fps}) + "\n"
-    lines = [f"{found.source}, {found.width}x{found.height}, {found.frames} frames", ""]
+    lines = [
+        f"{found.source}, {found.width}x{found.height}, {found.frames} frames measured (the first {WARM} are not)",
+        "",
+    ]
     lines.append(f"{'stage':<10} {'p50 ms':>8} {'p95 ms':>8} {'ms a frame':>11}")
     lines += [f"{one.name:<10} {one.p50:8.2f} {one.p95:8.2f} {one.mean:11.2f}" for one in found.stages]
     events = f"{found.events} event{'s' * (found.events != 1)}"
