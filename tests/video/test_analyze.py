@@ -9,16 +9,17 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from dfrnet import recognizer
 from dfrnet.exchange import FORMATS, read
 from dfrnet.exchange.results import Wanted, analyze_all, find_recordings, folder_names
-from dfrnet.types import Event, Interval, Recording, UserError
+from dfrnet.types import Recording, UserError
 from dfrnet.video.album import Album, Pictures
-from dfrnet.video.analyze import NO_FACE, NOTICE, _judged, analyze
-from dfrnet.video.quality import REASONS
+from dfrnet.video.analyze import NO_FACE, NOTICE, analyze
 from dfrnet.video.sources import Frame, open_source
-from dfrnet.video.watch import Curve, Watcher
+from dfrnet.video.watch import Curve, Watcher, on_frames
 from trees import tree_state
 
 av = pytest.importorskip("av")
@@ -58,15 +59,24 @@ def test_events_are_where_movements_were_planted(found, drawn):
         assert event.regions
 
 
-def test_an_event_says_that_it_meets_what_is_not_assessable():
-    speech, blink = Interval(2.0, 4.0, "speaking", 1), Interval(8.0, 8.3, "blink", 2)
-    gap = Interval(9.0, 9.5, "no_frame")
-    free, meets, others, every = (Event(t, t + 0.1, t + 0.3, track=1) for t in (4.0, 3.9, 8.0, 9.4))
-    judged = [_judged(event, [speech, blink, gap]) for event in (free, meets, others, every)]
-    assert judged[0] == free
-    assert judged[1].quality == (f"not assessable: {REASONS['speaking']}",)
-    assert judged[2] == others, "another face blinked"
-    assert judged[3].quality == (f"not assessable: {REASONS['no_frame']}",)
+def test_events_are_at_frames(found, drawn):
+    with open_source(drawn[0]) as source:
+        stamps = {frame.time for frame in source}
+    assert {time for event in found.events for time in (event.start, event.apex, event.end)} <= stamps
+
+
+@given(times=st.lists(st.floats(0, 20), min_size=1, max_size=9), stamps=st.lists(st.floats(0, 20), max_size=30))
+def test_the_nearest_frame(times, stamps):
+    times, stamps = sorted(times), sorted(set(stamps))
+    near = on_frames(times, stamps)
+    assert near == sorted(near), "the order stays"
+    if len(stamps) < 2:
+        assert near == times
+    else:
+        assert [abs(a - b) for a, b in zip(near, times, strict=True)] == [
+            min(abs(s - b) for s in stamps) for b in times
+        ]
+        assert set(near) <= set(stamps)
 
 
 def test_the_curve_covers_the_recording(found):
@@ -106,7 +116,7 @@ def test_a_cartoon_has_no_face():
 
 def test_a_person_who_is_not_there(drawn):
     nobody = analyze(drawn[0], face="7", end=2.0)
-    assert "no face with the number 7 was found in it" in nobody.record["notes"]
+    assert any("no face with the number 7" in note and "numbers 1 to 1" in note for note in nobody.record["notes"])
     assert nobody.tracks == ()
     assert [(i.start, i.reason, i.track) for i in nobody.intervals] == [(0.0, "no_face", None)]
     assert nobody.assessable == 0
@@ -226,7 +236,7 @@ def test_movements_only_loads_no_network_runtime(drawn, python):
 class Spy:
     """A recognizer that keeps what it is shown."""
 
-    file, sha256 = "spy.onnx", "12ab"
+    file, sha256, terms = "spy.onnx", "12ab", "for tests"
 
     def __init__(self, spec, answer):
         self.spec, self.answer, self.seen = spec, answer, []
@@ -392,7 +402,7 @@ def test_done_recordings_stay_and_others_are_refused(tmp_path):
     again = analyze_all([*videos, VIDEOS / "no_face.mp4"], out, MOVEMENTS, resume=True)
     assert tree_state(out / "single_face") == before
     assert [one.failed for one in again] == ["", ""]
-    with pytest.raises(UserError, match="another file or of other options"):
+    with pytest.raises(UserError, match=r"made otherwise|another file|other options"):
         analyze_all(videos, out, Wanted(face="all"), resume=True)
     assert tree_state(out / "single_face") == before
 

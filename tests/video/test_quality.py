@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from dfrnet.datasets import synthetic
 from dfrnet.frames import VideoFile, grey
-from dfrnet.types import Interval, Recording, UserError
+from dfrnet.types import Event, Interval, Recording, UserError
 from dfrnet.video import quality
 from dfrnet.video.quality import REASONS, Intervals, QualityGate, QualitySettings, QualityWatch
 from dfrnet.video.rate import FrameRate
@@ -184,6 +184,32 @@ def test_a_reason_for_a_while(show, name, first, last, fps):
 def test_a_reason_throughout(show, name):
     answers = run(show, seconds=0.5)
     assert all(name in reasons for reasons in answers)
+
+
+def test_a_face_that_is_covered():
+    gate, image = QualityGate(), face()[0]
+    answers = [gate.update(k / 30, image, seen(), unlike) for k, unlike in enumerate((0.0, 0.3, 0.5, 0.38, 0.3))]
+    assert answers == [(), (), ("covered",), ("covered",), ()], "with some hysteresis"
+    watch = QualityWatch()
+    for k in range(60):
+        told = watch.update(k / 30, image, [seen(), seen(track=2)], {2: 0.9 * (20 <= k < 40)})
+        assert told == {1: (), 2: ("covered",) if 20 <= k < 40 else ()} or k < 5
+    assert watch.finish(2.0) == [Interval(20 / 30, 40 / 30, "covered", 2)]
+
+
+def test_an_event_says_that_it_meets_what_is_not_assessable():
+    watch, image = QualityWatch(), face()[0]
+    event = Event(0.5, 0.6, 0.9, track=1)
+    others = replace(event, track=2)
+    for k in range(60):
+        watch.update(k / 30, image, [seen()], {1: 0.9 * (k >= 20)})
+        known = watch.doubted(event)
+        assert known.quality == ((f"not assessable: {REASONS['covered']}",) if k >= 20 else ())
+        assert watch.doubted(known) == known, "once"
+        assert watch.doubted(others) == others
+    watch.finish(2.0)
+    assert watch.doubted(event) == known
+    assert watch.doubted(replace(event, end=0.6)).quality == ()
 
 
 def test_before_a_face_was_seen_there_is_none():

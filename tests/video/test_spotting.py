@@ -18,6 +18,7 @@ from dfrnet.video.motion import Motion
 from dfrnet.video.places import REGIONS
 from dfrnet.video.spotting import Spotter, score, stands_out
 
+EXPLAINED = np.full(len(REGIONS), 0.01, np.float32)
 SMILE = ("left_lip_corner", "right_lip_corner", "left_cheek", "right_cheek")
 BROWS = ("left_inner_brow", "right_inner_brow", "left_outer_brow", "right_outer_brow")
 LIDS = ("left_upper_lid", "right_upper_lid", "left_lower_lid", "right_lower_lid")
@@ -48,7 +49,7 @@ def face(
     for begin, end in blinks:
         shut = np.maximum(shut, 0.5 * time_course(times, begin, (begin + end) / 2, end))
     return [
-        Motion(float(t), d.astype(np.float32), float(b), 0.0, 0.01, k == 0)
+        Motion(float(t), d.astype(np.float32), EXPLAINED, float(b), k == 0)
         for k, (t, d, b) in enumerate(zip(times, moved, shut, strict=True))
     ]
 
@@ -132,6 +133,29 @@ def test_a_blink_is_no_movement_but_a_mouth_that_moves_meanwhile_is() -> None:
     mouth = Pulled(("left_lip_corner", "right_lip_corner", "upper_lip"), 6.05, 6.15, 6.35)
     (event,) = spotted(face(seconds(12), [lids, mouth], blinks=blink))
     assert off(event, mouth) < 0.05
+
+
+def test_where_a_hand_comes_before_the_face_nothing_moved() -> None:
+    """What comes there is not the skin that was there: the picture of the region is not what moved."""
+    hand = replace(MICRO, regions=("left_lip_corner", "right_lip_corner", "upper_lip", "lower_lip"), height=3.0)
+    rows = face(seconds(14), [hand, replace(MICRO, regions=BROWS, onset=10.0, apex=10.1, offset=10.25)])
+    covered = np.where([name in hand.regions for name in REGIONS], np.float32(1.5), EXPLAINED)
+    rows = [replace(r, unexplained=covered) if 5.9 < r.time < 6.4 or 9.9 < r.time < 10.4 else r for r in rows]
+    (brows,) = spotted(rows)
+    assert brows.start == pytest.approx(10.0, abs=0.04), "the rest of the face goes on"
+    assert set(brows.regions) <= set(BROWS)
+
+
+def test_a_region_that_is_covered_throughout_never_stands_out() -> None:
+    covered = np.where([name in SMILE for name in REGIONS], np.float32(1.5), EXPLAINED)
+    assert spotted([replace(row, unexplained=covered) for row in face(seconds(12), [MICRO])]) == []
+
+
+def test_what_a_blink_hides_is_carried_over_and_not_left_out() -> None:
+    rows = face(seconds(12), [replace(MICRO, regions=BROWS, onset=5.9, apex=6.1, offset=6.4)], blinks=[(8.0, 8.2)])
+    shut = np.where([name in (*LIDS, *BROWS) for name in REGIONS], np.float32(1.5), EXPLAINED)
+    (event,) = spotted([replace(r, unexplained=shut) if 8.0 < r.time < 8.2 else r for r in rows])
+    assert event.start == pytest.approx(5.9, abs=0.05)
 
 
 @settings(max_examples=6)
@@ -228,8 +252,8 @@ def test_the_curve_is_highest_where_something_moves() -> None:
 def test_memory_does_not_grow(assessable: bool) -> None:
     spotter, still = Spotter(), np.zeros((len(REGIONS), 2), np.float32)
     for k in range(1200):
-        spotter.update(Motion(k / 30, still, 0.0, 0.0, 0.0, k == 0), assessable)
-    assert max(len(search.good) for search in spotter._searches) < 1500
+        spotter.update(Motion(k / 30, still, EXPLAINED, 0.0, k == 0), assessable)
+    assert max(len(search.seen.good) for search in spotter._searches) < 1500
 
 
 def test_a_movement_after_minutes_that_were_not_assessable_is_found() -> None:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, replace
+from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from dfrnet import __version__
 from dfrnet.recognizer import Recognizer
-from dfrnet.types import Event, Interval, Recording, UserError
+from dfrnet.types import Interval, Recording, UserError
 from dfrnet.video.quality import REASONS
 from dfrnet.video.sources import open_source
 from dfrnet.video.watch import Settings, Watcher
@@ -62,11 +62,10 @@ def analyze(
     last += 1 / watcher.fps if watcher.fps else 0.0  # the last frame is seen as long as the others
     intervals = (*_before(first, start), *watcher.intervals(last))
     notes += watcher.cautions
-    if not watcher.spans:
-        notes.append(NO_FACE if face in ("largest", "all") else f"no face with the number {face} was found in it")
+    notes += _on_faces(watcher, face)
     return Recording(
         source=str(what), duration=last, fps=watcher.fps,
-        events=tuple(sorted((_judged(e, intervals) for e in events), key=lambda event: (event.start, event.track))),
+        events=tuple(sorted(map(watcher.doubted, events), key=lambda event: (event.start, event.track))),
         intervals=intervals, tracks=tuple(watcher.spans), curve=watcher.curve.points, start=first,
         spans=dict(watcher.spans),
         record={
@@ -77,11 +76,20 @@ def analyze(
     )  # fmt: skip
 
 
-def _judged(event: Event, intervals: Sequence[Interval]) -> Event:
-    """The event, with a doubt where it meets a stretch of which only later came out that it is not assessable."""
-    meets = [i for i in intervals if i.track in (None, event.track) and i.start < event.end and event.start < i.end]
-    doubts = [f"not assessable: {REASONS[name]}" for name in dict.fromkeys(one.reason for one in meets)]
-    return replace(event, quality=(*event.quality, *doubts)) if doubts else event
+def _on_faces(watcher: Watcher, face: str) -> list[str]:
+    """What to know where no face was watched, or none for long."""
+    longest = max((last - first for first, last in watcher.spans.values()), default=None)
+    if longest is None:
+        if face in ("largest", "all") or not watcher.count:
+            return [NO_FACE]
+        return [f"no face with the number {face} was found in it; its faces have the numbers 1 to {watcher.count}"]
+    settle = watcher.settings.spotting.settle
+    if longest < 2 * settle:
+        return [
+            f"no face is there for longer than {longest:.1f} s; what is usual for one is learnt in its first "
+            f"{settle:g} s, so little can be told of so short a time"
+        ]
+    return []
 
 
 def _before(first: float, start: float) -> list[Interval]:
@@ -101,17 +109,6 @@ def _with(settings: Settings, recognizer: Recognizer | None) -> dict[str, Any]:
         record["notice"] = NOTICE
         record["model"] = {
             "file": recognizer.file, "sha256": recognizer.sha256, **{name: said[name] for name in told},
-            "terms": _terms(said["trained_on"]),
+            "terms": recognizer.terms,
         }  # fmt: skip
     return record
-
-
-def _terms(trained_on: Mapping[str, Any]) -> str:
-    """What a model's training data allow; a network inherits it."""
-    data = list(trained_on.get("data", ()))
-    if data and all(name.partition("=")[0] == "synthetic" for name in data) and not trained_on.get("weights"):
-        return "Apache-2.0, as dfrnet itself: it was trained on drawn faces alone."
-    return (
-        f"It was trained on {', '.join(data) or 'data that its file does not name'}, and the terms of that data hold "
-        "for it and its answers; those of the published sets of micro-expressions are academic research only."
-    )

@@ -55,26 +55,25 @@ class Motion:
     """One face in one frame.
 
     ``displacement`` float32 (R, 2): of each of REGIONS since the beginning of the stretch, pixels of the aligned
-    128 x 128 face, x to the right and y down, the head's motion taken away. ``blink`` 0 (eyes as open as they usually
-    are) to 1. ``speed``: of the head, pixels of the aligned face a second. ``residual``: share of the picture's
-    variance that the motion leaves unexplained, 0..1 and more. ``begins``: a new stretch begins here, and displacements
-    before and after cannot be compared.
+    128 x 128 face, x to the right and y down, the head's motion taken away. ``unexplained`` float32 (R,): share of each
+    region's variance that its motion leaves, 0..1 and more: a hand, or teeth, are no skin that moved. ``blink`` 0 (eyes
+    as open as they usually are) to 1. ``begins``: a new stretch begins here, and displacements before and after cannot
+    be compared.
     """
 
     time: float
     displacement: Array
+    unexplained: Array
     blink: float
-    speed: float
-    residual: float
     begins: bool
 
 
 @dataclass(frozen=True)
 class MotionSettings:
     """``renew``: seconds after which the reference is renewed while the face is still, ``latest`` even if it is not.
-    ``turned``: pixels by which the nose may run ahead before that. ``unexplained``: the residual above which the
-    picture is not the reference's any more. ``astray``: distance of the followed face from its landmarks, a share of
-    the distance of the eyes, above which it is lost. ``steps``: of the search, in one frame.
+    ``turned``: pixels by which the nose may run ahead before that. ``unexplained``: the share above which the picture
+    is not the reference's any more, taken over all places. ``astray``: distance of the followed face from its
+    landmarks, a share of the distance of the eyes, above which it is lost. ``steps``: of the search, in one frame.
     """
 
     renew: float = 2.0
@@ -98,7 +97,7 @@ class FaceMotion:
     def reset(self) -> None:
         self._reference: _Reference | None = None
         self._time = self._since = self._open = 0.0
-        self._matrix, self._moved, self._centre = np.eye(2, 3), np.zeros((len(EVERY), 2)), np.zeros(2)
+        self._matrix, self._moved = np.eye(2, 3), np.zeros((len(EVERY), 2))
         self._tied = np.zeros((len(EVERY), 2))
 
     def update(self, time: float, grey: Image, points: Array) -> Motion:
@@ -108,17 +107,15 @@ class FaceMotion:
         reference, elapsed = self._reference, max(time - self._time, 1e-3)
         crop, matrix = followed(reference, grey, self._matrix)
         moved, left = displacements(reference, crop, self._moved, self.settings.steps)
-        residual = float(np.median(left))
         head = head_motion(reference.model, moved, STIFFNESS / (1 + np.square(left / DOUBT)))
         own = moved - (reference.model @ head).reshape(-1, 2)
         motion = Motion(
-            time, (self._tied + own)[: len(REGIONS)].astype(np.float32), self._blink(crop, elapsed),
-            float(np.hypot(*(_centre(matrix, head) - self._centre))) / elapsed, residual, False,
+            time, (self._tied + own)[: len(REGIONS)].astype(np.float32), left[: len(REGIONS)].astype(np.float32),
+            self._blink(crop, elapsed), False,
         )  # fmt: skip
-        self._centre = _centre(matrix, head)
         calm = np.abs(moved - self._moved).max() < CALM and motion.blink < CALM
         self._time, self._matrix = time, matrix
-        if self._is_old(time, head, residual, bool(calm)):
+        if self._is_old(time, head, float(np.median(left)), bool(calm)):
             self._renew(time, crop, own)
         else:
             self._matrix, self._moved = _taken_back(reference.places, moved, head, matrix)
@@ -131,12 +128,12 @@ class FaceMotion:
         self._eyes = (around[36:42].mean(0), around[42:48].mean(0))
         self._stiff = around[list(STIFF)]
         self._tied = np.zeros((len(EVERY), 2))
-        self._centre = _centre(self._matrix, np.zeros(6))
         crop = cropped(grey, self._matrix)
         self._time, self._open = time, 0.0
         self._renew(time, crop, np.zeros((len(EVERY), 2)))
         self._blink(crop, 0.0)
-        return Motion(time, np.zeros((len(REGIONS), 2), np.float32), 0.0, 0.0, 0.0, True)
+        still, explained = np.zeros((len(REGIONS), 2), np.float32), np.zeros(len(REGIONS), np.float32)
+        return Motion(time, still, explained, 0.0, True)
 
     def _renew(self, time: float, crop: Array, own: Floats) -> None:
         self._reference, self._since = _Reference(crop, self._places), time
@@ -293,12 +290,6 @@ def _taken_back(places: Floats, moved: Floats, head: Floats, matrix: Floats) -> 
     turn = np.array([[1 + head[2], -head[3]], [head[3], 1 + head[2]]])
     there = places + moved - CENTRE - head[:2]
     return _undone(matrix, head[:4]), np.linalg.solve(turn, there.T).T + CENTRE - places
-
-
-def _centre(matrix: Floats, head: Floats) -> Floats:
-    """Where the middle of the face is in the frame, in pixels of the crop's scale."""
-    scale = np.hypot(matrix[0, 0], matrix[1, 0])
-    return np.asarray(np.linalg.solve(matrix[:, :2], CENTRE + head[:2] - matrix[:, 2]) * scale, np.float64)
 
 
 def _slopes(image: Array) -> tuple[Array, Array]:

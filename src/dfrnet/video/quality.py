@@ -8,19 +8,20 @@ says, and are the statement that counts.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from statistics import median
+from types import MappingProxyType
 
 import cv2
 import numpy as np
 
-from dfrnet.types import Array, Image, Interval, UserError
+from dfrnet.types import Array, Event, Image, Interval, UserError
 from dfrnet.video.rate import LEAST, PAUSE, TOLERANCE, FrameRate
 from dfrnet.video.track import KEEP, Observation
 
 REASONS = {
-    "no_face": "no face in the picture, or not the one that is watched",
+    "no_face": "no face or not the one that is watched",
     "face_lost": "the face is out of sight for a moment",
     "frame_rate": "too few frames a second",
     "no_frame": "no frame for more than a quarter of a second",
@@ -28,7 +29,8 @@ REASONS = {
     "turned": "the head is turned too far",
     "head_moving": "the head moves too fast",
     "blink": "the eyes blink",
-    "speaking": "the mouth moves again and again, as in speaking",
+    "speaking": "the mouth moves as in speaking",
+    "covered": "much of the face looks unlike just before",
     "blurred": "the face is blurred",
     "exposure": "the brightness of the face changes",
     "dark": "the face is too dark",
@@ -49,6 +51,7 @@ SHORT_TOO = ("blink", "face_lost", "no_face", "exposure")
 BACK = 0.9  # hysteresis: a measure is good again when it is within this share of its limit
 SIDE = 48  # pixels: the width of the shrunken face on which sharpness and brightness are measured
 RECENT = 0.2  # seconds over which speed and change of brightness are taken
+FOREVER = float("inf")
 WINDOW = 40  # measurements, two seconds or more, whose median is a face's own usual value
 
 
@@ -64,6 +67,8 @@ class QualitySettings:
     fine detail as a share of what the face usually shows, ``least_sharpness`` as a share of all contrast; a blur of
     1.5 pixels in a face of 128 leaves about 0.1 of a sharp one's 0.6. ``exposure``: change of the mean brightness
     within 0.2 s, as a share. ``dark``, ``bright``: mean grey level of the face, 0..255.
+    ``covered``: share of the face's regions whose picture is not what moved, since something came before them, or they
+    opened wide.
     """
 
     least_rate: float = LEAST
@@ -79,6 +84,7 @@ class QualitySettings:
     exposure: float = 0.08
     dark: float = 40.0
     bright: float = 225.0
+    covered: float = 0.4
 
     def __post_init__(self) -> None:
         for name, value in vars(self).items():
@@ -104,10 +110,11 @@ class QualityGate:
         self._light: deque[tuple[float, float]] = deque()
         self._mouth = _Turns(self.settings.mouth)
 
-    def update(self, time: float, grey: Image, observation: Observation | None) -> tuple[str, ...]:
+    def update(self, time: float, grey: Image, observation: Observation | None, unlike: float = 0.0) -> tuple[str, ...]:
         """Why the face cannot be judged in the frame at ``time`` (seconds, ascending): names from ``REASONS``.
 
-        ``grey`` uint8 (H, W) is the whole frame. Empty: it can be judged, as far as is known by now.
+        ``grey`` uint8 (H, W) is the whole frame, ``unlike`` the share of regions that look unlike before. Empty: it can
+        be judged, as far as is known by now.
         """
         if observation is None:
             self._forget()
@@ -118,6 +125,7 @@ class QualityGate:
             self._judge_parts(time, observation)
             self._judge_sharpness(grey, observation)
         self._judge_light(time, grey, observation)
+        self._above("covered", unlike, self.settings.covered)
         for name in self._bad & AFTER.keys():
             self._until[name] = time + AFTER[name]
         staying = {name for name, end in self._until.items() if time < end}
@@ -257,6 +265,14 @@ class Intervals:
                 over += self._close(owner, name)
         return over
 
+    @property
+    def pending(self) -> list[Interval]:
+        """Those that are not over, or may still go on; without an end where there is none yet."""
+        return [
+            Interval(begin, max(begin, FOREVER if end is None else end), name, owner)
+            for (owner, name), (begin, end) in self._open.items()
+        ]
+
     def finish(self, time: float, *tracks: int | None) -> list[Interval]:
         """The intervals of these tracks that are not over, cut at ``time``."""
         found = []
@@ -294,10 +310,16 @@ class QualityWatch:
         self._empty: float | None = None  # since when there has been no face
         self._merged = Intervals()
 
-    def update(self, time: float, grey: Image, observations: Iterable[Observation]) -> dict[int, tuple[str, ...]]:
+    def update(
+        self,
+        time: float,
+        grey: Image,
+        observations: Iterable[Observation],
+        unlike: Mapping[int, float] = MappingProxyType({}),
+    ) -> dict[int, tuple[str, ...]]:
         """Why each living track, in sight or just lost, cannot be judged in this frame; see :class:`QualityGate`.
 
-        ``observations``: the faces that are watched.
+        ``observations``: the faces that are watched, and of them the share of regions that look ``unlike`` before.
         """
         slow = self._judge_rate(time)
         self._go_on(time)
@@ -312,10 +334,20 @@ class QualityWatch:
             self.spans.setdefault(track, (time, time))
             self._gates.setdefault(track, QualityGate(self.settings))
         self._here = set(seen)
-        reasons = {track: gate.update(time, grey, seen.get(track)) for track, gate in self._gates.items()}
+        reasons = {
+            track: gate.update(time, grey, seen.get(track), unlike.get(track, 0.0))
+            for track, gate in self._gates.items()
+        }
         for track, names in reasons.items():
             self.intervals += self._merged.update(time, track, names)
         return {track: (*slow, *names) for track, names in reasons.items()}
+
+    def doubted(self, event: Event) -> Event:
+        """The event, with a doubt where it meets a stretch of which it is known by now that it is not assessable."""
+        known = [*self.intervals, *self._merged.pending]
+        meets = [i for i in known if i.track in (None, event.track) and i.start < event.end and event.start < i.end]
+        doubts = [f"not assessable: {REASONS[name]}" for name in dict.fromkeys(one.reason for one in meets)]
+        return replace(event, quality=tuple(dict.fromkeys((*event.quality, *doubts))))
 
     def finish(self, time: float) -> list[Interval]:
         """Every interval, by begin; ``time``: when the recording ends, seconds."""

@@ -7,21 +7,20 @@ last half minute: trembling, noise and small movements that mean nothing raise t
 move both sides of a face alike, and noise does not: the two sides of a region count together, what they have in common
 in full and what sets them apart for less. Where one such pair stands out, the displacements of all that move are added
 up to one curve, and the course that fits it best gives onset, apex and offset. A curve that does not come back is no
-movement. A blink disturbs the upper face: brows, lids, nose and cheeks are carried over it in a straight line, and only
-the mouth is watched meanwhile.
+movement. A region into which a hand, or teeth, came is left out: its picture is not what moved.
 
 What is found are candidates for a person to confirm. A score says how far a movement stands out, not what it means.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import NamedTuple
+from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
 
 from dfrnet.types import Event
+from dfrnet.video.clock import NOTHING, Clock, ClockSettings, Tick, joined
 from dfrnet.video.courses import MACRO_SHAPES, MICRO_SHAPES, STEP, Fit, Shape, banded, best_fit, matched
 from dfrnet.video.motion import Motion
 from dfrnet.video.places import REGIONS
@@ -29,12 +28,9 @@ from dfrnet.video.places import REGIONS
 Floats = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]
 
-DISTURBED = np.array([not any(word in name for word in ("lip", "chin")) for name in REGIONS])
-"""What a blink disturbs: all but the mouth and the chin."""
 RIGHT = [k for k, name in enumerate(REGIONS) if name.startswith("right_")]
 LEFT = [REGIONS.index(REGIONS[k].replace("right_", "left_")) for k in RIGHT]
 MIDDLE = [k for k in range(len(REGIONS)) if k not in RIGHT + LEFT]
-TAKE = 0.2  # seconds of samples that are worth a look
 REFRESH = 0.5  # seconds after which what is usual is computed anew
 EVERY = 0.05  # seconds between the answers that are learnt from
 REACH, LOOK = 0.3, 0.2  # seconds around a peak within which it is the largest, and that are waited for besides
@@ -72,13 +68,11 @@ class SpottingSettings:
 
     ``threshold``: how many times larger than usual the answer of the strongest pair is (:func:`stands_out`), in which
     what sets its two sides apart counts for a share of ``apart``. ``least``: pixels of the 128 x 128 face that the
-    strongest region moves at least.
-    ``unexplained``: most that may be left of the curve by the fitted course, ``return_gap``: how far from where it
-    began it may end, shares. ``blink``: the measure from which on it is one, ``blink_edge``: seconds added to both
-    sides. ``usual``: seconds over which the usual answers are taken, ``settle``: seconds before the first is judged.
-    ``noise``: pixels that are never trusted, added (as deviations are) to what is usual. ``wait``: seconds that a frame
-    waits for the end of a blink. ``gap``: seconds without a frame after which all begins anew. ``unclear``: the
-    residual of the motion from which on a frame counts as not assessable.
+    strongest region moves at least. ``unexplained``: most that may be left of the curve by the fitted course,
+    ``return_gap``: how far from where it began it may end, shares. ``usual``: seconds over which the usual answers are
+    taken, ``settle``: seconds before the first is judged. ``noise``: pixels that are never trusted, added (as
+    deviations are) to what is usual. ``gap``: seconds without a frame after which all begins anew. ``clock``: what is a
+    blink, and what no skin that moved.
     """
 
     threshold: float = 9.5
@@ -86,14 +80,11 @@ class SpottingSettings:
     least: float = 0.25
     unexplained: float = 0.25
     return_gap: float = 0.4
-    blink: float = 0.22
-    blink_edge: float = 0.1
     usual: float = 30.0
     settle: float = 3.0
     noise: float = 0.05
-    wait: float = 0.4
     gap: float = 0.25
-    unclear: float = 0.5
+    clock: ClockSettings = field(default_factory=ClockSettings)
 
 
 class Spotter:
@@ -108,14 +99,14 @@ class Spotter:
         self.settings = settings or SpottingSettings()
         self.strengths: list[tuple[float, float]] = []
         self._usual = [_Usual(band, self.settings) for band in BANDS]
-        self._clock: _Clock | None = None
+        self._clock: Clock | None = None
 
     def update(self, row: Motion, assessable: bool = True) -> list[Event]:
         """The events that are final now; a frame that is not ``assessable`` begins, carries and ends none."""
         found: list[Event] = []
         if self._clock is None or row.begins or row.time - self._clock.time > self.settings.gap:
             found = self.finish()
-            self._clock = _Clock(row.time, self.settings)
+            self._clock = Clock(row.time, self.settings.clock)
             self._searches = [_Search(u, self.settings, row.time) for u in self._usual]
             self._drawn = 0
         if self._clock.add(row, assessable):
@@ -135,7 +126,7 @@ class Spotter:
     def _draw(self, last: bool) -> None:
         """Goes on with the curve as far as all filters have answered."""
         searches = self._searches
-        ends = ([len(search.good), *([] if last else search.weighed)] for search in searches)
+        ends = ([len(search.seen.good), *([] if last else search.weighed)] for search in searches)
         until = min(search.first + min(end) for search, end in zip(searches, ends, strict=True))
         since = max(self._drawn, *(search.first for search in searches))
         if until > since:
@@ -163,85 +154,6 @@ def stands_out(answers: Floats, usual: Floats, apart: float) -> Floats:
     return np.asarray(np.sqrt(np.maximum(pairs.max(1), middle.max(1))), np.float64)
 
 
-class Tick(NamedTuple):
-    """The next samples of the clock: displacements (n, R, 2) and which of them are assessable (n,)."""
-
-    moved: Floats
-    good: Bools
-
-
-class _Clock:
-    """Rows at any frame rate -> samples every STEP, brows and lids carried over blinks."""
-
-    def __init__(self, start: float, settings: SpottingSettings) -> None:
-        self.start = self.time = start
-        self.settings = settings
-        self._rows: list[tuple[Motion, bool]] = []
-        self._made = 0  # samples so far
-        self._waiting = Tick(np.zeros((0, len(REGIONS), 2)), np.zeros(0, bool))
-        self._shut = np.zeros(round(settings.blink_edge / STEP), bool)  # of the waiting samples and of some before
-        self._before: Floats | None = None
-
-    def add(self, row: Motion, assessable: bool) -> bool:
-        """True when it is time to take what is ready."""
-        self._rows.append((row, assessable and row.residual < self.settings.unclear))
-        self.time = row.time
-        return row.time - self.start >= (self._made - 1) * STEP + TAKE
-
-    def take(self, last: bool = False) -> Tick:
-        """The samples that wait no longer for the end of a blink; all of them if these are the ``last``."""
-        self._sample()
-        moved, good = self._waiting
-        ready = len(good) if last else max(0, len(good) - round(self.settings.wait / STEP))
-        edge = round(self.settings.blink_edge / STEP)
-        shut = np.convolve(np.pad(self._shut, (0, edge)), np.ones(2 * edge + 1), "valid") > 0
-        out = moved[:ready].copy()
-        out[:, DISTURBED] = self._bridged(moved[:, DISTURBED], shut)[:ready]
-        if ready:
-            self._before = out[-1, DISTURBED]
-        self._waiting, self._shut = Tick(moved[ready:], good[ready:]), self._shut[ready:]
-        return Tick(out, good[:ready])
-
-    def _sample(self) -> None:
-        """Two looks in each step, so that at 200 frames a second none is left out."""
-        times = np.array([row.time for row, _ in self._rows]) - self.start
-        until = int(np.floor(times[-1] / STEP + 1e-6)) + 1
-        at = (np.arange(self._made, until)[:, None] + [-0.25, 0.25]) * STEP
-        values = np.stack([row.displacement for row, _ in self._rows])
-        right = np.clip(np.searchsorted(times, at), 1, max(len(times) - 1, 1)) if len(times) > 1 else at.astype(int) * 0
-        left = np.maximum(right - 1, 0)
-        width = np.maximum(times[right] - times[left], 1e-9)
-        mix = np.clip((at - times[left]) / width, 0, 1)[..., None, None]
-        looks = values[left] * (1 - mix) + values[right] * mix
-        fit = np.array([ok for _, ok in self._rows])
-        blink = np.array([row.blink for row, _ in self._rows])
-        good = (fit[left] & fit[right]).all(1)
-        shut = np.maximum(blink[left], blink[right]).max(1) > self.settings.blink
-        self._waiting = Tick(
-            np.concatenate([self._waiting.moved, looks.mean(1)]), np.concatenate([self._waiting.good, good])
-        )
-        self._shut = np.concatenate([self._shut, shut])
-        self._made = max(until, self._made)
-        self._rows = self._rows[-2:]
-
-    def _bridged(self, eyes: Floats, shut: Bools) -> Floats:
-        """A straight line from the last sample before a blink to the first after it."""
-        if not shut.any():
-            return eyes
-        if self._before is not None:
-            eyes, shut = np.concatenate([self._before[None], eyes]), np.concatenate([[False], shut])
-        index, opened = np.arange(len(shut)), np.flatnonzero(~shut)
-        if not len(opened):
-            return np.zeros_like(eyes)
-        right = np.clip(np.searchsorted(opened, index), 0, len(opened) - 1)
-        left = np.maximum(right - 1, 0)
-        left = np.where(opened[right] <= index, right, left)
-        span = np.maximum(opened[right] - opened[left], 1)
-        mix = np.clip((index - opened[left]) / span, 0, 1)[:, None, None]
-        line = eyes[opened[left]] * (1 - mix) + eyes[opened[right]] * mix
-        return np.asarray(line[self._before is not None :], np.float64)
-
-
 class _Usual:
     """How large the answers of one band's filters usually are: ``size`` (filters, R), pixels."""
 
@@ -258,7 +170,7 @@ class _Usual:
         return min(self._learnt) * EVERY >= self.settings.settle
 
     def learn(self, k: int, answers: Floats) -> None:
-        """``answers`` (n, R, 2) of filter k, one every STEP, from what is assessable."""
+        """``answers`` (n, R, 2) of filter k, one every STEP, from what is assessable; nan where there is none."""
         squares = np.square(answers[:: round(EVERY / STEP)]).sum(-1)
         seen, at = self._seen[k], self._learnt[k]
         seen[np.arange(at, at + len(squares)) % len(seen)] = squares
@@ -271,7 +183,11 @@ class _Usual:
         self._refreshed = self._learnt[0]
         for k, seen in enumerate(self._seen):
             if self._learnt[k]:
-                middle = np.median(seen[: self._learnt[k]], axis=0)
+                known = seen[: self._learnt[k]]
+                unknown = np.isnan(known)
+                # A region that never answered has no usual answer, and nothing of it stands out.
+                known = np.where(unknown.all(0), np.inf, known)
+                middle = np.nanmedian(known, axis=0) if unknown.any() else np.median(known, axis=0)
                 self.size[k] = np.sqrt(middle / 1.386 + self.settings.noise**2)
 
 
@@ -287,7 +203,7 @@ class _Search:
         self.band, self.usual, self.settings, self.start = usual.band, usual, settings, start
         lengths, stay, margin = self.band.lengths, self.band.stay, self.band.margin
         self.half = [len(matched(length, stay, margin)) // 2 for length in lengths]
-        self.moved, self.good = np.zeros((0, len(REGIONS), 2)), np.zeros(0, bool)
+        self.seen = Tick(*NOTHING)
         self.standing = np.zeros((len(lengths), 0))
         self.known, self.judged, self.weighed = list(self.half), list(self.half), list(self.half)
         self.keep = round((2 * LONGEST + settings.settle + 3) / STEP)  # alike in all bands: the curve waits for all
@@ -295,7 +211,7 @@ class _Search:
         self._end = -1.0  # of the last movement told
 
     def update(self, tick: Tick, last: bool) -> list[Event]:
-        self.moved, self.good = np.concatenate([self.moved, tick.moved]), np.concatenate([self.good, tick.good])
+        self.seen = joined(self.seen, tick)
         self.standing = np.pad(self.standing, ((0, 0), (0, len(tick.good))))
         fresh = [self._learn(k) for k in range(len(self.half))]
         if not self.usual.settled and not last:
@@ -309,22 +225,27 @@ class _Search:
         return found
 
     def _answers(self, k: int, begin: int, end: int) -> Floats:
-        """Of filter k with its middle at the samples ``begin`` to ``end``, (n, R, 2)."""
+        """Of filter k with its middle at the samples ``begin`` to ``end``, (n, R, 2); nan for a region that looks
+        unlike before anywhere in the filter's reach.
+        """
         count, half = max(end - begin, 0), self.half[k]
         if not count:
             return np.zeros((0, len(REGIONS), 2))
-        samples = self.moved[begin - half : end + half].reshape(count + 2 * half, -1)
+        samples = self.seen.moved[begin - half : end + half].reshape(count + 2 * half, -1)
         answers = np.zeros((count, samples.shape[1]))
         for at in range(0, count, MOST_AT_ONCE):
             some = min(MOST_AT_ONCE, count - at)
             rows = banded(self.band.lengths[k], self.band.stay, self.band.margin, some)
             answers[at : at + some] = np.einsum("tl,lc->tc", rows, samples[at : at + rows.shape[1]])
-        return answers.reshape(count, -1, 2)
+        found = answers.reshape(count, -1, 2)
+        unlike = np.cumsum(np.pad(self.seen.unlike[begin - half : end + half], ((1, 0), (0, 0))), axis=0)
+        found[unlike[2 * half + 1 :] > unlike[:count]] = np.nan
+        return found
 
     def _learn(self, k: int) -> Floats:
-        begin, end = self.known[k], max(self.known[k], len(self.good) - self.half[k])
+        begin, end = self.known[k], max(self.known[k], len(self.seen.good) - self.half[k])
         answers = self._answers(k, begin, end)
-        self.usual.learn(k, answers[self.good[begin:end]])
+        self.usual.learn(k, answers[self.seen.good[begin:end]])
         self.known[k] = end
         return answers
 
@@ -333,8 +254,8 @@ class _Search:
         if end <= begin:
             return
         answers = fresh if len(fresh) == end - begin else self._answers(k, begin, end)
-        times = stands_out(answers, self.usual.size[k], self.settings.apart)
-        self.standing[k, begin:end] = times * self.good[begin:end]
+        times = stands_out(np.nan_to_num(answers), self.usual.size[k], self.settings.apart)
+        self.standing[k, begin:end] = times * self.seen.good[begin:end]
         self.weighed[k] = end
 
     def _peaks(self, last: bool) -> list[tuple[int, int]]:
@@ -354,7 +275,7 @@ class _Search:
     def _judge(self, k: int, at: int) -> Event | None:
         """The movement at a peak, None where there is none: too small, not of this band, or no coming back."""
         settings, band = self.settings, self.band
-        answer = self._answers(k, at, at + 1)[0]
+        answer = np.nan_to_num(self._answers(k, at, at + 1)[0])
         size = np.sqrt(np.square(answer).sum(-1))
         times = size / self.usual.size[k]
         if size.max() < settings.least:
@@ -365,7 +286,7 @@ class _Search:
         start, apex, end = (round(self.start + begin * STEP + t, 4) for t in (fit.onset, fit.apex, fit.offset))
         if not band.shortest <= end - start <= band.longest or start < self._end:
             return None
-        inside = self.good[self._sample(start - EDGE) : self._sample(end + EDGE) + 1]
+        inside = self.seen.good[self._sample(start - EDGE) : self._sample(end + EDGE) + 1]
         if not inside.all():
             return None
         self._end = end
@@ -379,8 +300,8 @@ class _Search:
         seen = times >= times.max() / 3
         along = answer * (seen / np.square(self.usual.size[k]))[:, None]
         half = round((self.band.lengths[k] * 0.75 + self.band.margin + FLANK) / STEP)
-        begin, end = max(0, at - half), min(len(self.good), at + half + 1)
-        curve = np.einsum("trd,rd->t", self.moved[begin:end], along / np.sqrt(np.square(along).sum()))
+        begin, end = max(0, at - half), min(len(self.seen.good), at + half + 1)
+        curve = np.einsum("trd,rd->t", self.seen.moved[begin:end], along / np.sqrt(np.square(along).sum()))
         return best_fit(curve, self.band.shapes, FLANK), begin + self.first
 
     def _sample(self, time: float) -> int:
@@ -388,10 +309,10 @@ class _Search:
 
     def _forget(self) -> None:
         """Keeps what the longest movement needs."""
-        past = len(self.good) - self.keep
+        past = len(self.seen.good) - self.keep
         if past > 0:
             self.first += past
-            self.moved, self.good = self.moved[past:], self.good[past:]
+            self.seen = self.seen.since(past)
             self.standing = self.standing[:, past:]
             # Where nothing was assessable for long, the marks of what was not judged yet are forgotten with it.
             for marks in (self.known, self.judged, self.weighed):

@@ -171,8 +171,11 @@ def _draw_curve(axes: Any, recording: Recording, rows: Sequence[_Row]) -> None:
     times, heights = zip(*recording.curve, strict=True)
     axes.fill_between(times, heights, color=INK, alpha=0.12, lw=0)
     axes.plot(times, heights, color=INK, linewidth=0.8)
+    axes.axhline(0.5, color=PALE, linewidth=0.6, linestyle=(0, (4, 4)))
     axes.set(ylim=(0, 1.05), yticks=[0, 0.5, 1])
-    axes.set_ylabel("movement beside\nwhat is usual", fontsize=8, rotation=0, ha="right", va="center", labelpad=6)
+    axes.set_ylabel(
+        "movement beside\nwhat is usual;\ntold from 0.5 on", fontsize=8, rotation=0, ha="right", va="center", labelpad=6
+    )
 
 
 def _draw_faces(axes: Any, rows: Sequence[_Row]) -> None:

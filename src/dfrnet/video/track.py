@@ -124,6 +124,11 @@ class FaceTracker:
         return sorted((_observation(t, fresh) for t in shown), key=lambda o: o.track)
 
     @property
+    def count(self) -> int:
+        """How many faces there have been; they are numbered from 1 on."""
+        return self._numbers
+
+    @property
     def kept(self) -> frozenset[int]:
         """The numbers of the faces in sight, and of lost ones that may come back."""
         return frozenset(t.number for t in self._tracks if t.number is not None)

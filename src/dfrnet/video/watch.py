@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections import deque
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from itertools import zip_longest
 from time import perf_counter
 
+import numpy as np
+
 from dfrnet.recognizer import Recognizer
 from dfrnet.types import Event, Interval, UserError
 from dfrnet.video.album import Album
-from dfrnet.video.motion import FaceMotion, MotionSettings
+from dfrnet.video.motion import FaceMotion, Motion, MotionSettings
 from dfrnet.video.quality import QualitySettings, QualityWatch
 from dfrnet.video.sources import Frame
 from dfrnet.video.spotting import Spotter, SpottingSettings
 from dfrnet.video.track import FaceChoice, FaceTracker, Observation
 
 MEMORY = 7.0  # seconds of pictures kept: the spotter tells what was in its first five once it has learnt from three
-STAGES = ("track", "quality", "flow", "spot", "recognise")
+STAMPS = 15.0  # seconds of time stamps kept: as far back as the longest movement is told
+STAGES = ("track", "flow", "quality", "spot", "recognise")
 
 
 @dataclass(frozen=True)
@@ -59,6 +63,11 @@ class Watcher:
         return self._quality.spans
 
     @property
+    def count(self) -> int:
+        """How many faces there have been, watched or not; they are numbered from 1 on."""
+        return self._tracker.count
+
+    @property
     def cautions(self) -> list[str]:
         """What to know about the frame rate, one sentence each."""
         return self._quality.rate.cautions(self.settings.quality.least_rate)
@@ -66,14 +75,16 @@ class Watcher:
     def update(self, frame: Frame) -> list[Event]:
         with self._stage("track"):
             watched = self._choice(self._tracker.update(frame), self._tracker.kept)
+        with self._stage("flow"):
+            rows = {one.track: self._person(one.track).moved(frame, one) for one in watched}
         with self._stage("quality"):
-            reasons = self._quality.update(frame.time, frame.grey, watched)
+            limit = self.settings.spotting.clock.unlike
+            unlike = {track: float((row.unexplained > limit).mean()) for track, row in rows.items()}
+            reasons = self._quality.update(frame.time, frame.grey, watched, unlike)
         self.reasons = reasons[watched[0].track] if watched else ("no_face",)
         events = [event for track in list(self._people) if track not in reasons for event in self._leave(track)]
         for one in watched:
-            if one.track not in self._people:
-                self._people[one.track] = _Person(one.track, self.recognizer, self.settings)
-            events += self._follow(self._people[one.track], frame, one, not reasons[one.track])
+            events += self._follow(self._people[one.track], frame, one, rows[one.track], not reasons[one.track])
         return events
 
     def finish(self) -> list[Event]:
@@ -84,19 +95,26 @@ class Watcher:
         """The stretches that are not assessable, by begin; ``end``: when the recording ended, seconds."""
         return self._quality.finish(end)
 
-    def _follow(self, person: _Person, frame: Frame, seen: Observation, assessable: bool) -> list[Event]:
-        with self._stage("flow"):
-            row = person.motion.update(frame.time, frame.grey, seen.points)
+    def doubted(self, event: Event) -> Event:
+        """The event with what is known by now against it; see :class:`QualityWatch`."""
+        return self._quality.doubted(event)
+
+    def _person(self, track: int) -> _Person:
+        if track not in self._people:
+            self._people[track] = _Person(track, self.recognizer, self.settings)
+        return self._people[track]
+
+    def _follow(self, person: _Person, frame: Frame, seen: Observation, row: Motion, assessable: bool) -> list[Event]:
         with self._stage("spot"):
             events = person.spotter.update(row, assessable)
             self._draw(person)
         with self._stage("recognise"):
             person.remember(frame, seen)
-            return [person.recognised(event) for event in events]
+            return [self.doubted(person.recognised(event)) for event in events]
 
     def _leave(self, track: int) -> list[Event]:
         person = self._people.pop(track)
-        events = [person.recognised(event) for event in person.spotter.finish()]
+        events = [self.doubted(person.recognised(event)) for event in person.spotter.finish()]
         self._draw(person)
         return events
 
@@ -122,14 +140,25 @@ class _Person:
         self.track, self.recognizer = track, recognizer
         self.motion, self.spotter = FaceMotion(settings.motion), Spotter(settings.spotting)
         self._album = Album(recognizer.spec, MEMORY) if recognizer else None
+        self._stamps: deque[float] = deque()
+
+    def moved(self, frame: Frame, seen: Observation) -> Motion:
+        """How the face has moved in the next frame."""
+        self._stamps.append(frame.time)
+        while frame.time - self._stamps[0] > STAMPS:
+            self._stamps.popleft()
+        return self.motion.update(frame.time, frame.grey, seen.points)
 
     def remember(self, frame: Frame, seen: Observation) -> None:
         if self._album:
             self._album.add(frame, seen)
 
     def recognised(self, event: Event) -> Event:
-        """The event with its track, and with probabilities and a label where the recogniser can give them."""
-        event = replace(event, track=self.track)
+        """The event at the frames that it is nearest to, with its track, and with probabilities and a label where the
+        recogniser can give them.
+        """
+        start, apex, end = on_frames((event.start, event.apex, event.end), self._stamps)
+        event = replace(event, track=self.track, start=start, apex=apex, end=end)
         if self.recognizer is None or self._album is None or event.kind != "micro":
             return event
         try:
@@ -138,6 +167,16 @@ class _Person:
         except UserError as error:
             return replace(event, quality=(*event.quality, f"not recognised: {error}"))
         return replace(event, probabilities=found, label=self.recognizer.label(found))
+
+
+def on_frames(times: Sequence[float], stamps: Sequence[float]) -> list[float]:
+    """The nearest of the ``stamps`` (ascending) to each of ``times``: nobody can look between two frames."""
+    known = np.asarray(stamps)
+    after = np.clip(np.searchsorted(known, times), 1, max(len(known) - 1, 1))
+    if len(known) < 2:
+        return list(times)
+    nearer = np.asarray(times) - known[after - 1] < known[after] - np.asarray(times)
+    return [float(time) for time in known[after - nearer]]
 
 
 class Curve:
