@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.metrics import cohen_kappa_score
 
-from dfrnet.evaluation.agreement import NO_APEX, agree, cohen_kappa, render_agreement, units_of
-from dfrnet.types import Event, UserError
+from dfrnet.evaluation.agreement import NO_APEX, agree, cohen_kappa, not_assessable, render_agreement, units_of
+from dfrnet.types import Event, Interval, Recording, UserError
 
 
 def event(start, end, apex=None, **more):
@@ -185,6 +185,39 @@ def test_text_and_json_say_the_same():
         render_agreement(found, "xml")
 
 
+def test_what_is_not_assessable_counts_nowhere():
+    """B's movement at 5 s lies in what A's machine did not see: not missed, and its time is in no kappa."""
+    found = agree(MACHINE, CODER, 20.0, blocked=[(4.0, 6.0), (5.0, 6.5), (30.0, 40.0)])
+    everything = found.groups[0]
+    assert (everything.a, everything.b, everything.agreed, everything.recall) == (4, 2, 2, 1.0)
+    assert (found.aside, found.blocked) == ((0, 1), 2.5)
+    assert "AU4" not in lines(found)
+    cut = [replace(one, start=one.start - 2.5, apex=one.apex - 2.5, end=one.end - 2.5) for one in MACHINE[1:]]
+    same = [replace(CODER[2], start=6.5, apex=7.0, end=7.5)]
+    assert everything.kappa == agree([MACHINE[0], *cut], [CODER[0], *same], 17.5).groups[0].kappa
+    text = render_agreement(found, "text", "machine.json", "coder.eaf")
+    assert "Not assessable are 2.5 s of it. Movements there count nowhere (1 of coder.eaf, 0 of machine.json)" in text
+    said = json.loads(render_agreement(found, "json"))
+    assert said["not_assessable"] == {"seconds": 2.5, "a": 0, "b": 1}
+
+
+def test_a_movement_half_of_which_is_not_assessable():
+    def aside(*blocked):
+        return agree([event(1.0, 2.0), event(3.0, 3.0)], [], 5.0, blocked=blocked).aside[0]
+
+    assert [aside((0.0, 1.4)), aside((0.0, 1.5)), aside((2.9, 3.1)), aside((0.0, 5.0))] == [0, 1, 1, 2]
+    assert agree([event(1.0, 2.0)], [], 5.0, blocked=[(0.0, 5.0)]).groups[0].kappa is None
+
+
+def test_when_no_face_is_assessable():
+    blur, pose, nobody = Interval(1, 3, "blur", 1), Interval(2, 4, "pose", 2), Interval(6, 7, "no face")
+    assert not_assessable(Recording("x", 10, 30)) == []
+    assert not_assessable(Recording("x", 10, 30, (), (blur, nobody))) == [(1, 3), (6, 7)]
+    assert not_assessable(Recording("x", 10, 30, (), (blur, pose, nobody))) == [(2, 3), (6, 7)]
+    assert not_assessable(Recording("x", 10, 30, (), (blur,), tracks=(2,))) == []
+    assert not_assessable(Recording("x", 10, 30, start=2, spans={0: (3, 8)})) == [(0, 3), (8, 10)]
+
+
 # Command line
 
 
@@ -221,8 +254,28 @@ def test_command_on_files_of_two_programs(files, agreement, b):
 
 def test_command_in_words(files, agreement):
     out = agreement("machine.json", "coder.json", "--tolerance", "0.1")
-    assert "the same where onset or apex within 0.1 s; 20.0 s" in out
+    first, second = out.splitlines()[:2]
+    assert first.startswith("coder.json confirms 2 of the 4 movements of machine.json (50%)")
+    assert second == (
+        "A is machine.json, B is coder.json, of 20.0 s. Two movements are the same where their onsets or their apexes "
+        "lie within 0.1 s."
+    )
+    assert "the same where their overlap (IoU) is at least 0.5.\n" in agreement("machine.json", "coder.json")
+    assert "ot assessable" not in out
     assert "Neither file says" not in out
     assert "Neither file says" in agreement("machine.csv", "coder.csv")
     with pytest.raises(UserError, match="give one of them"):
         agreement("machine.csv", "coder.csv", "--tolerance", "0.1", "--iou", "0.5")
+
+
+def test_command_leaves_out_what_the_machine_did_not_see(files, agreement):
+    exchange = pytest.importorskip("dfrnet.exchange")
+    unseen = (Interval(4.5, 6.0, "face too small"),)
+    exchange.write(exchange.Recording("talk.mp4", 20.0, 200.0, tuple(MACHINE), unseen), "events.json")
+    exchange.write(exchange.Recording("talk.mp4", 20.0, 200.0, tuple(MACHINE), unseen), "events.csv")
+    out = agreement("events.json", "coder.eaf")
+    assert out.startswith("coder.eaf confirms 2 of the 4 movements of events.json (50%).\n")
+    assert "(1 of coder.eaf, 0 of events.json)" in out
+    assert "events.csv does not say what was not assessable; events.json beside it does" in agreement(
+        "events.csv", "coder.eaf"
+    )

@@ -81,11 +81,12 @@ def test_elan_by_pympi(tmp_path):
     assert {"ME_candidate", "apex", "AU", "emotion", "quality", "quality@face1"} == set(eaf.get_tier_names())
     assert eaf.get_annotation_data_for_tier("ME_candidate")[0] == (
         1200, 1480,
-        "micro; score=0.6123; regions=between_brows+left_brow; quality=low frame rate; note=to be confirmed",
+        "micro; score=0.6123; regions=between_brows+left_brow; quality=low frame rate; note=to be confirmed; id=1",
     )  # fmt: skip
-    assert eaf.get_annotation_data_for_tier("apex")[0] == (1310, 1320, "apex")  # a frame at 99.87 a second
-    assert eaf.get_annotation_data_for_tier("AU") == [(1200, 1480, "AU1+AU2+LAU12C")]
-    assert eaf.get_annotation_data_for_tier("emotion")[0][2] == "surprise; p=negative:0.1+positive:0.2+surprise:0.7"
+    assert eaf.get_annotation_data_for_tier("apex")[0] == (1310, 1320, "apex; id=1")  # a frame at 99.87 a second
+    assert eaf.get_annotation_data_for_tier("AU") == [(1200, 1480, "AU1+AU2+LAU12C; id=1")]
+    said = eaf.get_annotation_data_for_tier("emotion")[0][2]
+    assert said == "surprise; p=negative:0.1+positive:0.2+surprise:0.7; id=1"
     assert eaf.get_annotation_data_for_tier("quality") == [(8000, 9000, "no face")]
     assert eaf.get_parameters_for_tier("AU")["PARTICIPANT"] == "face 1"
     media = eaf.get_linked_files()[0]

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from dfrnet.types import UserError
+from dfrnet.types import Recording, UserError
 
 app = typer.Typer()
 
@@ -27,9 +27,9 @@ def agreement(
 
     A and B: files as analyze writes them, or of ELAN, BORIS, Datavyu, BIDS or Praat.
 
-    Example: dfrnet agreement out/interview/events.csv interview.eaf --tolerance 0.1
+    Example: dfrnet agreement out/interview/events.json interview.eaf --tolerance 0.1
     """
-    from dfrnet.evaluation.agreement import agree, render_agreement
+    from dfrnet.evaluation.agreement import agree, not_assessable, render_agreement
     from dfrnet.exchange import read
 
     if iou is not None and tolerance is not None:
@@ -41,10 +41,22 @@ def agreement(
         max(first.duration, second.duration),
         iou=0.5 if iou is None else iou,
         tolerance=tolerance,
+        blocked=[*not_assessable(first), *not_assessable(second)],
     )
     last = max([0.0, *(event.end for event in (*first.events, *second.events))])
-    notes = []
+    notes = [f"{path.name}: not read: {what}" for path, of in ((a, first), (b, second)) for what in _not_read(of)]
+    for path in (a, b):
+        if path.name == "events.csv" and path.with_suffix(".json").exists():
+            notes.append(
+                f"{path} does not say what was not assessable; {path.with_suffix('.json').name} beside it does."
+            )
     if found.duration <= last:
         notes.append("Neither file says how long the recording is: the kappa of time ends with the last movement.")
     names = (a.name, b.name) if a.name != b.name else (str(a), str(b))
     typer.echo(render_agreement(found, format, *names, notes=notes), nl=False)
+
+
+def _not_read(recording: Recording) -> list[str]:
+    """What the file holds beside movements, in words."""
+    said = recording.record.get("not_read", [])
+    return [str(what) for what in said] if isinstance(said, list) else []

@@ -5,14 +5,15 @@ index is 2 x agreed / (n_A + n_B): Wexler's ratio, which FACS uses (Ekman, Fries
 Guide, 2002). And is the same time marked? Time is cut into short bins and Cohen's kappa (Cohen 1960) compares them; it
 takes off the agreement that chance alone gives, and needs no pairing. Both are given for all movements, for each kind,
 label and action unit; all are the same with A and B exchanged, but for precision and recall, which take B as the
-reference.
+reference. Time in which a recording was not assessable says nothing about either: movements that lie in it are counted
+apart, and kappa is of the other time.
 """
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
 
 import numpy as np
@@ -21,7 +22,7 @@ import numpy.typing as npt
 from dfrnet.evaluation.metrics import Floats
 from dfrnet.evaluation.rows import in_columns
 from dfrnet.evaluation.spotting import ROUNDING, Span, assign, overlaps
-from dfrnet.types import Event, UserError, unknown_name
+from dfrnet.types import Event, Recording, UserError, merged, unknown_name
 
 NO_APEX = "apex not annotated"
 """In the ``quality`` of an event whose file names no apex: its apex is then a stand-in and not compared."""
@@ -86,10 +87,16 @@ class NameKappa:
 
 @dataclass(frozen=True)
 class Agreement:
-    """All of it; ``groups[0]`` is about all movements. ``rule`` says in words when two movements are the same."""
+    """All of it; ``groups[0]`` is about all movements. ``rule`` says in words when two movements are the same.
+
+    ``blocked``: seconds of the ``duration`` that are not assessable. ``aside``: how many movements of A and of B lie
+    there; they are in no group and no pair.
+    """
 
     rule: str
     duration: float
+    blocked: float
+    aside: tuple[int, int]
     groups: tuple[Group, ...]
     names: tuple[NameKappa, ...]
     shifts: tuple[Shift, ...]
@@ -104,6 +111,7 @@ def agree(
     iou: float = 0.5,
     tolerance: float | None = None,
     step: float = STEP,
+    blocked: Iterable[tuple[float, float]] = (),
 ) -> Agreement:
     """Compare two lists of movements of one recording.
 
@@ -111,16 +119,20 @@ def agree(
     seconds is given, where their onsets or their apexes lie no further apart (apexes that somebody coded). Of all ways
     to pair them the one with the most pairs counts, among those the closest. A line about a kind, a label or a unit
     pairs only the movements that have it, whatever else they are called. Units are compared by number: "LAU12C" and
-    "AU12" are the same. ``duration``: seconds of the recording, at least to the end of the last movement.
+    "AU12" are the same. ``duration``: seconds of the recording, at least to the end of the last movement. ``blocked``:
+    from when to when it is not assessable, seconds; a movement at least half of which lies there is set aside.
     """
-    if not 0 < iou <= 1:
-        raise UserError(f"an overlap of {iou:g} is asked for; choose one above 0 and up to 1, such as 0.5")
-    if tolerance is not None and not 0 <= tolerance < np.inf:
-        raise UserError(f"a tolerance of {tolerance:g} s is asked for; choose seconds from 0 on, such as 0.1")
+    rule = _rule(iou, tolerance)
     length = max([duration, *(event.end for event in (*a, *b))])
     bins = max(int(np.ceil(length / step - ROUNDING)), 1)
     if bins > MOST_BINS:
         raise UserError(f"the recording lasts {length:g} s, which is too long to compare in bins of {step:g} s")
+
+    dark = [(start, min(end, length)) for start, end in merged(blocked) if start < length]
+    sides = [[event for event in side if not _lies_in(event, dark)] for side in (a, b)]
+    aside = (len(a) - len(sides[0]), len(b) - len(sides[1]))
+    a, b = sides
+    light = ~_marked_spans(dark, bins, step)
 
     def paired(mine: Sequence[Event], theirs: Sequence[Event]) -> list[tuple[Event, Event]]:
         can, close = _by_overlap(mine, theirs, iou) if tolerance is None else _by_moment(mine, theirs, tolerance)
@@ -129,7 +141,7 @@ def agree(
     groups = []
     for line in _sorts([*a, *b]):
         mine, theirs = ([event for event in side if line in _belongs(event)] for side in (a, b))
-        kappa = cohen_kappa(_counted(_marked(mine, bins, step), _marked(theirs, bins, step)))
+        kappa = cohen_kappa(_counted(_marked(mine, bins, step)[light], _marked(theirs, bins, step)[light]))
         groups.append(Group(*line, len(mine), len(theirs), len(paired(mine, theirs)), kappa))
     units = [group for group in groups if group.sort == "unit"]
     if len(units) > 1:
@@ -137,13 +149,52 @@ def agree(
         groups.append(Group("units", "all units", in_a, in_b, agreed, None))
     pairs = paired(a, b)
     return Agreement(
-        rule=f"overlap (IoU) of at least {iou:g}" if tolerance is None else f"onset or apex within {tolerance:g} s",
+        rule=rule,
         duration=length,
+        blocked=sum(end - start for start, end in dark),
+        aside=aside,
         groups=tuple(groups),
         names=tuple(found for found in (_names(pairs, "kind"), _names(pairs, "label")) if found is not None),
         shifts=tuple(shift for moment in MOMENTS if (shift := _shift(pairs, moment)) is not None),
         pairs=tuple(pairs),
     )
+
+
+def _rule(iou: float, tolerance: float | None) -> str:
+    """When two movements are the same, in words; UserError for an overlap or a tolerance that cannot be."""
+    if not 0 < iou <= 1:
+        raise UserError(f"an overlap of {iou:g} is asked for; choose one above 0 and up to 1, such as 0.5")
+    if tolerance is None:
+        return f"their overlap (IoU) is at least {iou:g}"
+    if not 0 <= tolerance < np.inf:
+        raise UserError(f"a tolerance of {tolerance:g} s is asked for; choose seconds from 0 on, such as 0.1")
+    return f"their onsets or their apexes lie within {tolerance:g} s"
+
+
+def not_assessable(recording: Recording) -> list[tuple[float, float]]:
+    """From when to when no face could be assessed, or nothing was looked at; seconds, ascending, disjoint."""
+    common: list[tuple[float, float]] | None = None
+    for face in recording.faces or (None,):
+        bad = [(one.start, one.end) for one in recording.intervals if one.track is None or one.track == face]
+        if face is not None and face in recording.spans:
+            first, last = recording.spans[face]
+            bad += [(0.0, first), (last, max(last, recording.duration))]
+        common = merged(bad) if common is None else _shared(common, merged(bad))
+    return merged(stretch for stretch in [*(common or []), (0.0, recording.start)] if stretch[0] < stretch[1])
+
+
+def _shared(a: Sequence[tuple[float, float]], b: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
+    """What lies in both; each side is disjoint."""
+    both = ((max(start, begin), min(end, stop)) for start, end in a for begin, stop in b)
+    return [(start, end) for start, end in both if start < end]
+
+
+def _lies_in(event: Event, stretches: Sequence[tuple[float, float]]) -> bool:
+    """Whether at least half of an event does; of one without a length, its moment."""
+    inside = sum(end - start for start, end in _shared([(event.start, event.end)], stretches))
+    if event.start == event.end:
+        return any(start <= event.start <= end for start, end in stretches)
+    return inside >= (event.end - event.start) / 2
 
 
 def cohen_kappa(counts: npt.NDArray[np.int64]) -> float | None:
@@ -212,10 +263,14 @@ def _moment(event: Event, moment: str) -> float:
 
 def _marked(events: Sequence[Event], bins: int, step: float) -> npt.NDArray[np.bool_]:
     """Which bins an event covers: those whose middle it covers, and never none."""
+    return _marked_spans([(event.start, event.end) for event in events], bins, step)
+
+
+def _marked_spans(spans: Sequence[tuple[float, float]], bins: int, step: float) -> npt.NDArray[np.bool_]:
     marked = np.zeros(bins, np.bool_)
-    for event in events:
-        first = min(int(np.ceil(event.start / step - 0.5 - ROUNDING)), bins - 1)
-        last = int(np.floor(event.end / step - 0.5 + ROUNDING))
+    for start, end in spans:
+        first = min(int(np.ceil(start / step - 0.5 - ROUNDING)), bins - 1)
+        last = int(np.floor(end / step - 0.5 + ROUNDING))
         marked[first : max(first, last) + 1] = True
     return marked
 
@@ -254,6 +309,16 @@ def _sentence(found: Agreement, a: str, b: str) -> str:
     return f"{b} confirms {everything.agreed} of the {everything.a} movements of {a}{share}{others}."
 
 
+def _blocked(found: Agreement, a: str, b: str) -> str:
+    """What is not assessable, and how many movements lie there; "" where nothing is."""
+    if not found.blocked:
+        return ""
+    return (
+        f"Not assessable are {found.blocked:.1f} s of it. Movements there count nowhere ({found.aside[1]} of {b}, "
+        f"{found.aside[0]} of {a}): the figures and kappa are of the other time.\n"
+    )
+
+
 def _text(found: Agreement, a: str, b: str, notes: Sequence[str]) -> str:
     titles = ("movements", "A", "B", "agreed", "index", "precision", "recall", "kappa of time")
     lines = [
@@ -262,7 +327,8 @@ def _text(found: Agreement, a: str, b: str, notes: Sequence[str]) -> str:
         for group in found.groups
     ]  # fmt: skip
     parts = [
-        f"A {a}, B {b}: the same where {found.rule}; {found.duration:.1f} s\n{_sentence(found, a, b)}\n",
+        f"{_sentence(found, a, b)}\nA is {a}, B is {b}, of {found.duration:.1f} s. Two movements are the same where "
+        f"{found.rule}.\n{_blocked(found, a, b)}",
         in_columns(titles, lines),
     ]
     if found.shifts:
@@ -291,6 +357,7 @@ def _json(found: Agreement, a: str, b: str, notes: Sequence[str]) -> str:
         "b": b,
         "rule": found.rule,
         "duration": found.duration,
+        "not_assessable": {"seconds": found.blocked, "a": found.aside[0], "b": found.aside[1]},
         "sentence": _sentence(found, a, b),
         "groups": [{**asdict(group), **{name: getattr(group, name) for name in ratios}} for group in found.groups],
         "names": [asdict(one) for one in found.names],

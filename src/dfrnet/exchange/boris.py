@@ -19,6 +19,7 @@ from typing import Any
 from dfrnet.exchange.events_csv import table_of
 from dfrnet.exchange.files import naming, read_text, save
 from dfrnet.exchange.recording import as_json, header, number_of
+from dfrnet.exchange.tier_reading import recording_of
 from dfrnet.exchange.tiers import (
     APEX,
     CANDIDATE,
@@ -30,7 +31,6 @@ from dfrnet.exchange.tiers import (
     by_face,
     intervals_by_face,
     placed,
-    recording_of,
     title,
 )  # fmt: skip
 from dfrnet.exchange.wording import KINDS, describe, line, number, seconds
@@ -151,8 +151,8 @@ def _table(recording: Recording, rows: Sequence[Row], delimiter: str) -> str:
 def read(path: Path, fps: float | None = None) -> Recording:
     """A project with one observation, or a table of tabular or aggregated events, of ours or of a coder.
 
-    Behaviours are understood as tiers are (:func:`dfrnet.exchange.tiers.recording_of`); modifiers stand for a missing
-    comment. UserError for a state that is not stopped and for a project with several observations.
+    Behaviours are understood as tiers are (:func:`dfrnet.exchange.tier_reading.recording_of`); modifiers stand for a
+    missing comment. UserError for a state that is not stopped and for a project with several observations.
     """
     text = read_text(path)
     if text.lstrip().startswith("{"):
@@ -256,7 +256,7 @@ def _recording(
     if others:
         known["record"] = {**known.get("record", {}), "subjects": others}
     known.pop("face", None)  # subjects say it
-    return recording_of(named, path, known, source)
+    return recording_of(named, path, known, source, apart=False)  # a start's comment says all of it
 
 
 def _tracks(marks: Mapping[tuple[str, str], object]) -> dict[str, int]:

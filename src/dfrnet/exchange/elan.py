@@ -11,7 +11,8 @@ from typing import Any
 
 from dfrnet.exchange.files import naming, read_bytes, save
 from dfrnet.exchange.recording import as_json, header
-from dfrnet.exchange.tiers import Mark, Tier, recording_of, tiers_of
+from dfrnet.exchange.tier_reading import recording_of
+from dfrnet.exchange.tiers import Mark, Tier, tiers_of
 from dfrnet.exchange.wording import UNFIT
 from dfrnet.types import Recording, UserError
 
@@ -74,7 +75,7 @@ def _link(eaf: Any, source: str, path: Path) -> None:
 
 
 def read(path: Path, fps: float | None = None) -> Recording:
-    """A file of ours or of a coder, see :func:`dfrnet.exchange.tiers.recording_of` for how tiers are understood.
+    """A file of ours or of a coder, see :func:`dfrnet.exchange.tier_reading.recording_of` for how tiers are understood.
 
     Annotations of child tiers have the times of their parents; unaligned time slots are spread evenly between their
     neighbours, as ELAN shows them.

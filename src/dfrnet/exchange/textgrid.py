@@ -11,7 +11,8 @@ from typing import Any, NamedTuple
 
 from dfrnet.exchange.files import decoded, naming, read_bytes, save
 from dfrnet.exchange.recording import as_json, header
-from dfrnet.exchange.tiers import APEX, Mark, Tier, recording_of, tiers_of
+from dfrnet.exchange.tier_reading import recording_of
+from dfrnet.exchange.tiers import APEX, Mark, Tier, tiers_of
 from dfrnet.exchange.wording import UNFIT, number
 from dfrnet.types import Recording, UserError
 
@@ -116,7 +117,7 @@ class _Tokens:
 
 
 def read(path: Path, fps: float | None = None) -> Recording:
-    """A file of ours or of a coder; see :func:`dfrnet.exchange.tiers.recording_of` for how tiers are understood."""
+    """A file of ours or of a coder; how tiers are understood says :func:`dfrnet.exchange.tier_reading.recording_of`."""
     data = read_bytes(path)
     if data.startswith(b"ooBinaryFile"):
         raise UserError(f"{path}: a binary TextGrid; save it in Praat with Save as text file")
