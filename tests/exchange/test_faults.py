@@ -172,6 +172,11 @@ def test_convert(tmp_path):
     assert len(read(tmp_path / "b.TextGrid").events) == 2
     done = CliRunner().invoke(app, [str(tmp_path / "a.eaf"), str(tmp_path / "c.csv")])
     assert "no intervals" in done.output
+    assert "shorter than a millisecond" not in done.output
+    assert "no curve" not in done.output
+    write(Recording("talk.mp4", 9.0, 25.0), tmp_path / "d.json")
+    done = CliRunner().invoke(app, [str(tmp_path / "d.json"), str(tmp_path / "d.eaf")])
+    assert done.output == f"{tmp_path / 'd.eaf'}: 0 events, 0 intervals not assessable\n"
     failed = CliRunner().invoke(app, [str(tmp_path / "a.eaf"), str(tmp_path / "c.doc")])
     assert isinstance(failed.exception, UserError)
 

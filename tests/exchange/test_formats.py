@@ -1,5 +1,6 @@
 """Every format through the same promises: what is written comes back, and programs that are not ours can open it."""
 
+import json
 import tempfile
 from dataclasses import replace
 from pathlib import Path
@@ -9,6 +10,7 @@ from hypothesis import given
 from recordings import CASES, RECORDINGS, expected, ordinary, sorted_parts
 
 from dfrnet.exchange import FORMATS, Recording, file_name, guess, read, write
+from dfrnet.exchange.formats import LOSSES, losses_of
 from dfrnet.types import Event, Interval, UserError
 
 every_format = pytest.mark.parametrize("name", FORMATS)
@@ -51,6 +53,7 @@ def test_a_second_journey_changes_nothing(name, tmp_path):
 @every_format
 def test_losses_are_admitted(name):
     assert bool(FORMATS[name].losses) == (name != "json")
+    assert set(FORMATS[name].losses) <= set(LOSSES)
 
 
 @pytest.mark.parametrize("ending", [".csv", ".tsv"])
@@ -124,3 +127,49 @@ def test_a_recording_checks_itself():
 def test_the_share_that_is_assessable(intervals, tracks, share):
     assert Recording("x", 10, 30, (), intervals, {}, tracks).assessable == pytest.approx(share)
     assert Recording("x", 0, 30, (), intervals, {}, tracks).assessable == (not intervals)
+
+
+@every_format
+@given(recording=RECORDINGS)
+def test_what_is_not_told_as_lost_is_there(name, recording):
+    """No loss told: the very same comes back. The order of sheets with equal starts is nobody's promise."""
+    with tempfile.TemporaryDirectory() as folder:
+        _, back = there_and_back(recording, name, folder)
+        if not losses_of(recording, name):
+            assert sorted_parts(back) == sorted_parts(replace(recording, source=back.source))
+    assert all(loss in FORMATS[name].losses for loss in losses_of(recording, name))
+
+
+def test_losses_are_those_of_the_recording():
+    plain = Recording("talk.mp4", 10.0, 200.0, (Event(1.0, 1.125, 1.25, score=0.5),))
+    assert [losses_of(plain, name) for name in FORMATS if name != "csv"] == [[]] * (len(FORMATS) - 1)
+    assert [loss.partition(":")[0] for loss in losses_of(plain, "csv")] == [
+        "no source, duration, fps, tracks and record"
+    ]
+    finer = replace(plain, events=(Event(1.0001, 1.1, 1.25), Event(0.5, 0.5, 0.5, score=1 / 3)), curve=((0.0, 0.1),))
+    told = losses_of(finer, "elan")
+    assert [words.split()[0] for words in told] == ["times", "score", "an", "events", "no"]
+    assert losses_of(finer, "json") == []
+
+
+def test_a_text_with_a_comma_stands_as_it_is(tmp_path):
+    one = replace(ordinary().events[0], quality=("face too small, 42 px",), regions=("a, b", "c"))
+    for name in FORMATS:
+        path, back = there_and_back(replace(ordinary(), events=(one,), record={}), name, tmp_path)
+        assert (back.events[0].quality, back.events[0].regions) == (one.quality, one.regions)
+        if name in {"csv", "elan"}:
+            text = path.read_text(encoding="utf-8")
+            assert "face too small, 42 px" in text
+            assert '["' not in text
+
+
+def test_what_a_coders_sheet_does_not_say_is_not_made_up(tmp_path):
+    (tmp_path / "coder.csv").write_text("onset_s,offset_s\n1,1.2\n", encoding="utf-8")
+    recording = read(tmp_path / "coder.csv")
+    assert recording.duration == 0
+    write(recording, tmp_path / "coder.json")
+    said = json.loads((tmp_path / "coder.json").read_text(encoding="utf-8"))
+    assert (said["duration"], said["assessable"]) == (0.0, None)
+    assert read(tmp_path / "coder.json") == recording
+    write(replace(recording, duration=9.0), tmp_path / "coder.json")  # known length, and nobody looked at the face
+    assert json.loads((tmp_path / "coder.json").read_text(encoding="utf-8"))["assessable"] is None

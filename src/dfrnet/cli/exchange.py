@@ -23,11 +23,11 @@ def convert(
         bool, typer.Option("--force", help="Replace OUT, and what belongs to it, if it is there.")
     ] = False,
 ) -> None:
-    """Carry events from one program's file to another's, and say what the format cannot hold.
+    """Carry events from one program's file to another's, and say what of them the format cannot hold.
 
     Example: dfrnet convert talk.eaf talk_events.tsv
     """
-    from dfrnet.exchange.formats import check_target, format_of, meant_by, read
+    from dfrnet.exchange.formats import check_target, format_of, losses_of, meant_by, read
 
     name = to or meant_by(out)
     written = format_of(name)
@@ -37,5 +37,5 @@ def convert(
     for what in recording.record.get("not_read", []):
         typer.echo(f"note: not read: {what}", err=True)
     typer.echo(f"{out}: {len(recording.events)} events, {len(recording.intervals)} intervals not assessable")
-    if written.losses:
-        typer.echo(f"note: {'; '.join(written.losses)}", err=True)
+    if lost := losses_of(recording, name):
+        typer.echo(f"note: {'; '.join(lost)}", err=True)

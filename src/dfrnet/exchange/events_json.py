@@ -17,9 +17,10 @@ VERSION = 1
 UNITS = {
     "start": "seconds from the first frame; the file's own: from when on the recording was looked at",
     "apex": "seconds from the first frame",
-    "end": "seconds from the first frame", "duration": "seconds", "fps": "frames a second, measured",
+    "end": "seconds from the first frame", "duration": "seconds, 0 where unknown",
+    "fps": "frames a second, measured, 0 where unknown",
     "score": "0 to 1, how far the movement stands out from the face's own baseline",
-    "probabilities": "0 to 1, calibrated", "assessable": "0 to 1, share of what was looked at",
+    "probabilities": "0 to 1, calibrated", "assessable": "0 to 1, share of what was looked at, null where nobody said",
     "spans": "seconds, from when to when each face was there",
     "curve": "seconds, and 0 to 1 how far the face stands from its own baseline",
 }  # fmt: skip

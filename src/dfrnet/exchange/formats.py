@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from dfrnet.exchange import bids, boris, datavyu, elan, events_csv, events_json, textgrid
 from dfrnet.exchange.files import decoded, fitting, read_bytes
-from dfrnet.types import Recording, UserError, unknown_name
+from dfrnet.types import Event, Interval, Recording, UserError, unknown_name
 
 
 @dataclass(frozen=True)
 class Format:
     """``suffix`` ends the file's name; ``write(recording, path)``; ``read(path, fps)``.
 
-    ``losses``: what does not come back as it was. Everything else does. ``beside``: the second file that a write makes.
-    ``needs``: a package without which nothing can be written, and the extra that brings it.
+    ``losses``: what may not come back as it was, each in LOSSES. Everything else does. ``beside``: the second file that
+    a write makes. ``needs``: a package without which nothing can be written, and the extra that brings it.
     """
 
     suffix: str
@@ -28,18 +28,54 @@ class Format:
     needs: tuple[str, str] | None = None
 
 
-MICROSECONDS = "times are rounded to a microsecond, the duration to the sum of the rounded ends"
+MICROSECONDS = "times are rounded to a microsecond"
 MILLISECONDS = "times are rounded to a millisecond"
 DECIMALS = "score and probabilities have four decimals"
 SHORTEST = "an event or interval shorter than a millisecond is a millisecond long"
 ORDER = "events and intervals come back in order of time"
 RETURNS = "a carriage return becomes a line end"
 CURVE = "no curve: events.json has it"
+BLOCKED = "no intervals that are not assessable: events.json has them"
+ABOUT = "no source, duration, fps, tracks and record: events.json has them"
+
+LOSSES: dict[str, Callable[[Recording], bool]] = {
+    MICROSECONDS: lambda one: any(round(time, 6) != time for time in _times(one)),
+    MILLISECONDS: lambda one: any(round(time, 3) != time for time in _times(one)),
+    DECIMALS: lambda one: any(round(share, 4) != share for share in _shares(one)),
+    SHORTEST: lambda one: any(end - start < 0.001 for start, end in (*_spans(one.events), *_spans(one.intervals))),
+    ORDER: lambda one: any(side != sorted(side) for side in (_spans(one.events), _spans(one.intervals))),
+    RETURNS: lambda one: any("\r" in f"{event.note}{event.label}" for event in one.events),
+    CURVE: lambda one: bool(one.curve),
+    BLOCKED: lambda one: bool(one.intervals),
+    # Where a file names no source, its own name stands for it: no loss.
+    ABOUT: lambda one: any((one.duration, one.fps, one.start, one.tracks, one.spans, one.record)),
+}
+"""What a format may lose -> whether a recording has any of it."""
+
+
+def losses_of(recording: Recording, name: str) -> list[str]:
+    """What of this recording does not come back from a file in that format as it was."""
+    return [loss for loss in format_of(name).losses if LOSSES[loss](recording)]
+
+
+def _times(recording: Recording) -> list[float]:
+    ends = [time for span in (*_spans(recording.events), *_spans(recording.intervals)) for time in span]
+    return ends + [event.apex for event in recording.events]
+
+
+def _spans(parts: Sequence[Event] | Sequence[Interval]) -> list[tuple[float, float]]:
+    return [(part.start, part.end) for part in parts]
+
+
+def _shares(recording: Recording) -> Iterator[float]:
+    for event in recording.events:
+        yield from (event.score, *event.probabilities.values())
+
 
 FORMATS: dict[str, Format] = {
     "csv": Format(
         ".csv", events_csv.write, events_csv.read,
-        (MICROSECONDS, DECIMALS, "no intervals, source, duration, fps, tracks, record and curve: events.json has them"),
+        (MICROSECONDS, DECIMALS, BLOCKED, ABOUT, CURVE),
     ),
     "json": Format(".json", events_json.write, events_json.read),
     "elan": Format(

@@ -14,31 +14,32 @@ from dfrnet.types import Event, Interval, Recording
 def header(recording: Recording) -> dict[str, Any]:
     """What a file says beside events, intervals and the curve, for JSON.
 
-    ``face`` where all events are of one.
+    ``face`` where all events are of one. ``assessable`` is None where nobody looked: a coder's file has movements only.
     """
+    looked = recording.duration > 0 and bool(recording.intervals or recording.spans or recording.tracks)
     tracks = {event.track for event in recording.events}
     return {
         "dfrnet": __version__, "source": recording.source, "duration": recording.duration, "start": recording.start,
-        "fps": recording.fps, "assessable": round(recording.assessable, 4), "tracks": list(recording.tracks),
+        "fps": recording.fps, "assessable": round(recording.assessable, 4) if looked else None,
+        "tracks": list(recording.tracks),
         "spans": {str(track): list(span) for track, span in recording.spans.items()},
         "face": next(iter(tracks)) if len(tracks) == 1 else None, "record": dict(recording.record),
     }  # fmt: skip
 
 
 def with_header(said: object, events: tuple[Event, ...], intervals: tuple[Interval, ...], source: str) -> Recording:
-    """A recording from its parts; what ``said`` (a header, or nothing) lacks is taken from the events.
+    """A recording from its parts; what ``said`` (a header, or nothing) lacks is unknown.
 
     ValueError where the header is damaged.
     """
     known = said if isinstance(said, Mapping) else {}
-    last = max([0.0, *(event.end for event in events), *(one.end for one in intervals)])
     record, tracks, spans = known.get("record", {}), known.get("tracks", []), known.get("spans", {})
     if not isinstance(record, Mapping) or not isinstance(tracks, list):
         raise ValueError("its record and tracks must be an object and a list")
     if not isinstance(spans, Mapping):
         raise ValueError(f"spans {str(spans)[:40]!r} are no object")
     return Recording(
-        str(known.get("source", source)), number_of(known.get("duration", last), "duration"),
+        str(known.get("source", source)), number_of(known.get("duration", 0.0), "duration"),
         number_of(known.get("fps", 0.0), "fps"), events, intervals, dict(record), tuple(int(t) for t in tracks),
         start=number_of(known.get("start", 0.0), "start"),
         spans={int(track): pair_of(span, f"span of face {track}") for track, span in spans.items()},

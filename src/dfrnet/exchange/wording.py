@@ -19,7 +19,11 @@ KINDS = ("micro", "macro")
 MICRO_SECONDS = 0.5
 """What is longer is called macro where nobody said."""
 
-SAFE = re.compile(r"[\w.@/%()'&<>!?*#~-]+( [\w.@/%()'&<>!?*#~-]+)*")
+WORD = r"\w.@/%()'&<>!?*#~-"
+SAFE = re.compile(rf"[{WORD}]+( [{WORD}]+)*")
+VALUE = re.compile(rf"[,{WORD}]+( [,{WORD}]+)*")
+"""What stands between two ``+`` as it is: a comma parts nothing there."""
+
 UNIT = re.compile(r"(?P<side>[LRATU])?\s*(?:AU)?\s*0*(?P<number>[1-9]\d?)\s*(?P<strength>[A-E])?", re.IGNORECASE)
 CANONICAL = re.compile(r"[LRATU]?AU[1-9]\d?[A-E]?")
 
@@ -91,7 +95,7 @@ def units_text(units: Sequence[str]) -> str:
 def values_text(values: Iterable[str]) -> str:
     """``left_brow+chin``; a JSON list where that could be misread."""
     several = list(values)
-    return "+".join(several) if all(map(SAFE.fullmatch, several)) else _json(several)
+    return "+".join(several) if all(map(VALUE.fullmatch, several)) else _json(several)
 
 
 def values_of(words: str) -> tuple[str, ...]:
