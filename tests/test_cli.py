@@ -95,6 +95,24 @@ def test_the_help_of_every_command_has_an_example(dfrnet, command):
         assert all(name in words for name in METHODS)
 
 
+@pytest.mark.parametrize("command", [name for name in COMMANDS if name not in ("agreement", "convert")])
+def test_the_help_says_what_every_word_means_and_what_holds_without_it(dfrnet, command):
+    """Brackets in the words of a help are taken for a style and not shown; so a default has a place of its own."""
+    import typer
+
+    without = {"--data", "--set", "--only", "--to", "--run", "--accuracy", "--report", "--spotting", "--fps", "--as"}
+    without |= {"--videos", "--compat", "--purpose", "--audit"}  # without them nothing of the kind is done or known
+    parameters = typer.main.get_command(cli.app).commands[command].params
+    assert "[[" not in dfrnet(command, "--help").out
+    for one in parameters:
+        assert one.help, one.name
+        assert "[" not in one.help, one.name
+        optional = not one.required and one.param_type_name == "option" and not getattr(one, "is_flag", False)
+        if optional and not without & set(one.opts) and command != "score-weights":
+            assert one.show_default, one.opts
+            assert isinstance(one.show_default, str) or one.default not in (None, ""), one.opts
+
+
 def test_the_commands_of_the_design():
     assert {"demo", "extract", "evaluate", "table", "compare", "study", "score", "train", "cost"} <= set(COMMANDS)
 

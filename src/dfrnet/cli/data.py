@@ -39,8 +39,8 @@ def top() -> None:
 
 @data_app.command()
 def check(
-    name: Annotated[str, typer.Argument(metavar="NAME", show_default=False)],
-    root: Annotated[Path, typer.Argument(metavar="ROOT", show_default=False)],
+    name: Annotated[str, typer.Argument(metavar="NAME", help="The data set.", show_default=False)],
+    root: Annotated[Path, typer.Argument(metavar="ROOT", help="The folder in which it lies.", show_default=False)],
     format: Annotated[str, typer.Option(help="text or json.")] = "text",  # noqa: A002
     every: Annotated[bool, typer.Option("--all", help="Show every finding, not five of a kind.")] = False,
     errata: Errata = True,
@@ -73,7 +73,7 @@ class Layout(StrEnum):
 @app.command(cls=NamesMethods)
 def extract(
     data: Data,
-    out: Annotated[Path | None, typer.Argument(metavar="[OUT]", help="With --as: the folder to write.")] = None,
+    out: Annotated[Path | None, typer.Argument(metavar="OUT", help="With --as: the folder to write.")] = None,
     layout: Annotated[Layout | None, typer.Option("--as", help="Write maps in this layout instead.")] = None,
     method: Annotated[str, typer.Option(help="Whose features: the inputs of this method.")] = "svm_flow",
     preset: Preset = "",

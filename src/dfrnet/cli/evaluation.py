@@ -76,9 +76,9 @@ def _telling(out: Path, progress: Callable[[int, int], None]) -> Callable[[int, 
 
 @app.command(cls=NamesMethods)
 def evaluate(
-    method: Annotated[str, typer.Argument(metavar="METHOD", show_default=False)],
+    method: Annotated[str, typer.Argument(metavar="METHOD", help="One of the methods below.", show_default=False)],
     data: Data,
-    out: Annotated[Path | None, typer.Option(help="Folder of the run.  [default: runs/METHOD]")] = None,
+    out: Annotated[Path | None, typer.Option(help="Folder of the run.", show_default="runs/METHOD")] = None,
     protocol: Annotated[
         str, typer.Option(help="Who is left out: loso, sde, hde, kfold5 or kfold10; see docs/protocols.md.")
     ] = "loso",
@@ -95,7 +95,7 @@ def evaluate(
     preset: Preset = "",
     change: Set = [],  # noqa: B006 (typer copies it)
     audit_seeds: Annotated[
-        int | None, typer.Option(help="Audit only so many of the seeds, the first.  [default: all]", min=1)
+        int | None, typer.Option(help="Audit only so many of the seeds, the first.", show_default="all", min=1)
     ] = None,
     controls: Annotated[bool, typer.Option(help="Also run the constant and the SVM on flow.")] = True,
     classes: Classes = "three",
@@ -130,9 +130,9 @@ def evaluate(
 
 @app.command()
 def table(
-    runs: Annotated[list[Path], typer.Argument(metavar="RUN...", show_default=False)],
+    runs: Annotated[list[Path], typer.Argument(metavar="RUN...", help="Folders of runs.", show_default=False)],
     format: Annotated[str, typer.Option(help=TABLE_FORMATS)] = "text",  # noqa: A002
-    selection: Annotated[str, typer.Option(help="Only these rows: fixed, nested or leaky.")] = "",
+    selection: Annotated[str, typer.Option(help="Only these rows: fixed, nested or leaky.", show_default="all")] = "",
     controls: Annotated[bool, typer.Option(help="Show the runs' control rows.")] = True,
     report: Annotated[Path | None, typer.Option(help="Also write an HTML report of all runs to this file.")] = None,
 ) -> None:
@@ -162,9 +162,11 @@ def table(
 
 @app.command()
 def compare(
-    run_a: Annotated[Path, typer.Argument(metavar="RUN_A", show_default=False)],
-    run_b: Annotated[Path, typer.Argument(metavar="RUN_B", show_default=False)],
-    selection: Annotated[str, typer.Option(help="Rows to compare: fixed or nested.  [default: each run's first]")] = "",
+    run_a: Annotated[Path, typer.Argument(metavar="RUN_A", help="The folder of a run.", show_default=False)],
+    run_b: Annotated[Path, typer.Argument(metavar="RUN_B", help="The folder of a run.", show_default=False)],
+    selection: Annotated[
+        str, typer.Option(help="Rows to compare: fixed or nested.", show_default="each run's first")
+    ] = "",
     format: Annotated[str, typer.Option(help="text or json.")] = "text",  # noqa: A002
 ) -> None:
     """Compare two runs on the same clips: paired bootstrap over subjects, permutation test, t-test.
@@ -180,9 +182,16 @@ def compare(
 
 @app.command()
 def score(
-    predictions: Annotated[Path, typer.Argument(metavar="PREDICTIONS.csv", show_default=False)],
+    predictions: Annotated[
+        Path,
+        typer.Argument(
+            metavar="PREDICTIONS.csv", help="What was predicted, or with --spotting found.", show_default=False
+        ),
+    ],
     format: Annotated[str, typer.Option(help=f"{TABLE_FORMATS} Of spotting: text or json.")] = "text",  # noqa: A002
-    classes: Annotated[str, typer.Option(help="The class list, comma-separated.  [default: those in the file]")] = "",
+    classes: Annotated[
+        str, typer.Option(help="The class list, comma-separated.", show_default="those in the file")
+    ] = "",
     spotting: Annotated[
         Path | None,
         typer.Option(metavar="TRUTH.csv", help="Score movements found in long videos against this annotation."),
@@ -193,8 +202,12 @@ def score(
         Path | None,
         typer.Option(metavar="VIDEOS.csv", help="Spotting: video and duration (s), or frames and fps; all videos."),
     ] = None,
-    iou: Annotated[float | None, typer.Option(help="Spotting: overlap from which it is right; 0.5.")] = None,
-    compat: Annotated[str | None, typer.Option(help="Spotting: also the figures of strs-metric, faults kept.")] = None,
+    iou: Annotated[
+        float | None, typer.Option(help="Spotting: overlap from which it is right.", show_default="0.5")
+    ] = None,
+    compat: Annotated[
+        str | None, typer.Option(help="Spotting: strs-metric, to see that program's figures too, faults kept.")
+    ] = None,
 ) -> None:
     """Score anybody's predictions: a CSV with columns truth and prediction; dataset, subject, clip optional.
 
@@ -228,14 +241,14 @@ def score(
 
 @app.command(cls=NamesMethods)
 def train(
-    method: Annotated[str, typer.Argument(metavar="METHOD", show_default=False)],
+    method: Annotated[str, typer.Argument(metavar="METHOD", help="One of the methods below.", show_default=False)],
     data: Data,
     out: Annotated[Path, typer.Option(help="The model file (safetensors).")],
     run: Annotated[
         Path | None, typer.Option(help="A finished run of the same method, settings and data: calibrates the model.")
     ] = None,
     coverage: Annotated[
-        float | None, typer.Option(help="The share of movements that get a label.  [default: 0.8]", min=0.1, max=1)
+        float | None, typer.Option(help="The share of movements that get a label.", show_default="0.8", min=0.1, max=1)
     ] = None,
     accuracy: Annotated[
         float | None, typer.Option(help="Instead: label as many as this share of right labels allows.", min=0, max=1)
@@ -251,10 +264,10 @@ def train(
 ) -> None:
     """Fit METHOD once on all clips, for use on new frames; its accuracy is what evaluate says of the same data.
 
-    With --run that accuracy goes into the model's card, its probabilities are calibrated, and it gives no label where
-    it is not sure.
+    With --run, the folder of such an evaluation, that accuracy goes into the model's card, its probabilities are
+    calibrated, and it gives no label where it is not sure.
 
-    Example: dfrnet train dfrnet --data synthetic --set inputs=flow --out models/flow.safetensors --run runs/flow
+    Example: dfrnet train dfrnet --data synthetic --set inputs=flow --out models/flow.safetensors
     """
     from dfrnet.evaluation.calibration import measured
     from dfrnet.recognizer import check_target
@@ -287,7 +300,9 @@ def train(
 
 @app.command(cls=NamesMethods)
 def cost(
-    methods: Annotated[list[str], typer.Argument(metavar="METHOD...", show_default=False)],
+    methods: Annotated[
+        list[str], typer.Argument(metavar="METHOD...", help="Some of the methods below.", show_default=False)
+    ],
     format: Annotated[str, typer.Option(help="text or json.")] = "text",  # noqa: A002
     preset: Preset = "",
     change: Set = [],  # noqa: B006

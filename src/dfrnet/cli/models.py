@@ -23,7 +23,7 @@ app = typer.Typer()
 
 @app.command()
 def models(
-    name: Annotated[str, typer.Argument(metavar="[NAME]", help="Print this model's card.", show_default=False)] = "",
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Print this model's card.", show_default=False)] = "",
 ) -> None:
     """List the models that come with the package, or print the card of one: read it before you use the model.
 
@@ -44,7 +44,10 @@ def models(
 
 @app.command()
 def export(
-    model: Annotated[str, typer.Argument(metavar="MODEL", help="A file of dfrnet train, or the name of a model.")],
+    model: Annotated[
+        str,
+        typer.Argument(metavar="MODEL", help="A file of dfrnet train, or the name of a model that comes with dfrnet."),
+    ],
     out: Annotated[Path, typer.Option(help="The file to write, ending in .onnx.")],
     to: Annotated[str, typer.Option(help="The format: onnx.")] = "onnx",
     int8: Annotated[bool, typer.Option("--int8", help="8-bit weights and activations; needs --data.")] = False,
@@ -59,7 +62,7 @@ def export(
 ) -> None:
     """Write a model as ONNX with its record, for machines without torch; its answers are compared before it is written.
 
-    Example: dfrnet export models/flow.safetensors --out models/flow.onnx
+    Example: dfrnet export synthetic --out synthetic.onnx
     """
     from dfrnet.export import to_onnx
     from dfrnet.recognizer import MODELS, check_target, load

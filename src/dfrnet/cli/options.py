@@ -49,7 +49,10 @@ Errata = Annotated[bool, typer.Option(help="Correct the known errors of the publ
 Cache = Annotated[Path, typer.Option(help="Folder of extracted features, shared by all commands.")]
 CACHE = Path("runs/features")
 Set = Annotated[list[str], typer.Option("--set", metavar="NAME=VALUE", help="Change a setting; may be given again.")]
-Preset = Annotated[str, typer.Option(help="Start from a named set of settings, such as 'paper'.")]
+Preset = Annotated[
+    str,
+    typer.Option(help="Start from a named set of settings, such as 'paper'.", show_default="the method's own settings"),
+]
 Jobs = Annotated[int, typer.Option(help="Processes at once; 0 for one a core.", min=0)]
 Engine = Annotated[str, typer.Option(help="Where the processes run: local, ray or dask; see docs/cluster.md.")]
 Seed = Annotated[int, typer.Option(help="Seed, of the first run where there are several.", min=0)]

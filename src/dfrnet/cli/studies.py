@@ -46,10 +46,12 @@ def study(
     ],
     data: Annotated[list[str], typer.Option("--data", metavar="NAME=ROOT", help="A data set and where it lies.")] = [],  # noqa: B006
     out: Annotated[
-        Path | None, typer.Option(help="Folder of runs, tables and pictures.  [default: runs/study]")
+        Path | None, typer.Option(help="Folder of runs, tables and pictures.", show_default="runs/study")
     ] = None,
     seeds: Annotated[int, typer.Option(help="How many seeds.", min=1)] = 1,
-    audit_seeds: Annotated[int | None, typer.Option(help="Audit only so many of them, the first.", min=1)] = None,
+    audit_seeds: Annotated[
+        int | None, typer.Option(help="Audit only so many of them, the first.", show_default="all", min=1)
+    ] = None,
     selection: Annotated[
         str, typer.Option(help="audit (three rows), leak (no nested row), fixed or nested.")
     ] = "audit",

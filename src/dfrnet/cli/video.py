@@ -55,7 +55,7 @@ def analyze(
     face: Face = "largest",
     fps: Fps = None,
     start: Annotated[float, typer.Option(help="Begin at this second.", min=0)] = 0.0,
-    end: Annotated[float | None, typer.Option(help="Stop at this second.  [default: the recording's end]")] = None,
+    end: Annotated[float | None, typer.Option(help="Stop at this second.", show_default="the recording's end")] = None,
     to: Annotated[
         list[str],
         typer.Option(
@@ -109,7 +109,7 @@ def analyze(
 @app.command()
 def live(
     source: Annotated[
-        str, typer.Argument(metavar="[CAMERA|FILE]", help="A camera's number, or a file or folder as if it were one.")
+        str, typer.Argument(metavar="CAMERA|FILE", help="A camera's number, or a file or folder as if it were one.")
     ] = "0",
     model: Model = "maps",
     movement_only: MovementOnly = False,
@@ -129,7 +129,7 @@ def live(
     purpose: Annotated[str, typer.Option(help="What it is for; said in the first line and in the audit.")] = "",
     audit: Annotated[
         Path | None,
-        typer.Option(help="Add a line to this file at the end: when, what, what for, how many.  [default: none]"),
+        typer.Option(help="Add a line to this file at the end: when, what, what for, how many."),
     ] = None,
 ) -> None:
     """Movements as they happen, one JSON object a line; newest frame first, none is stored.
@@ -217,7 +217,10 @@ def stopped_by_signals() -> Iterator[threading.Event]:
 
 @app.command()
 def bench(
-    video: Annotated[Path | None, typer.Argument(metavar="[VIDEO]", help="Default: a drawn face, 640x480.")] = None,
+    video: Annotated[
+        Path | None,
+        typer.Argument(metavar="VIDEO", help="A recording to measure on.", show_default="a drawn face, 640x480"),
+    ] = None,
     seconds: Annotated[float, typer.Option(help="Length of the drawn recording.", min=1)] = 10.0,
     fps: Annotated[float, typer.Option(help="Its frames a second.", min=10)] = 200.0,
     model: Model = "maps",
