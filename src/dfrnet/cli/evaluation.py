@@ -216,6 +216,10 @@ def score(
     Movements in long videos: CSV with columns video, onset, offset; apex, label, kind, score, subject, fps optional.
 
     Example: dfrnet score --spotting truth.csv found.csv --fps 200 --videos videos.csv
+
+    What dfrnet found: the folder that analyze wrote.
+
+    Example: dfrnet score --spotting truth.csv out
     """
     named = tuple(name.strip() for name in classes.split(",")) if classes else None
     if named and (len(set(named)) < len(named) or "" in named):
@@ -223,10 +227,11 @@ def score(
     if spotting is not None:
         from dfrnet.evaluation.spotting_files import score_spotting_files
         from dfrnet.evaluation.spotting_text import render_spotting
+        from dfrnet.exchange.formats import read_results
 
         found = score_spotting_files(
             spotting, predictions, videos, frames=not seconds, fps=fps, iou=0.5 if iou is None else iou,
-            compat=compat, classes=named,
+            compat=compat, classes=named, recordings=read_results(predictions) if predictions.is_dir() else None,
         )  # fmt: skip
         typer.echo(render_spotting(found, format), nl=False)
         return

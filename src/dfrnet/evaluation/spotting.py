@@ -131,10 +131,10 @@ class Point:
 class SpottingRow:
     """All figures of one kind, or of all intervals together (``overall``).
 
-    Intervals in brackets are 95 % bootstrap intervals over ``units`` (subjects where all videos have one, else videos),
-    None where there are fewer than two. ``minutes`` of recording and ``alarms``, the wrong intervals a minute, are None
-    where a length is unknown. ``curve`` and its ``average_precision`` need a score on everything found. ``errors`` by
-    moment, those known; in frames they need the frame rate.
+    Intervals in brackets are 95 % bootstrap intervals over ``units`` (subjects where all videos have one, else videos)
+    of which there are ``drawn``, None where those are fewer than two. ``minutes`` of recording and ``alarms``, the
+    wrong intervals a minute, are None where a length is unknown. ``curve`` and its ``average_precision`` need a score
+    on everything found. ``errors`` by moment, those known; in frames they need the frame rate.
     """
 
     kind: str
@@ -142,6 +142,7 @@ class SpottingRow:
     tally: Tally
     f1_interval: tuple[float, float] | None
     units: str
+    drawn: int
     minutes: float | None
     alarms: float | None
     alarms_interval: tuple[float, float] | None
@@ -340,6 +341,7 @@ def _row(
         tally=tally,
         f1_interval=bootstrap_interval(counts, lambda c: f1s(c)[..., 1]) if several else None,
         units=units,
+        drawn=len(counts),
         minutes=minutes,
         alarms=tally.fp / minutes if minutes else None,
         # The true negatives, which spotting has not, hold the minutes.

@@ -1,26 +1,29 @@
 """Spotting scored from files: CSV with the columns video, onset, offset, one row a movement.
 
 Optional columns: ``apex``, ``label``, ``kind`` (micro, macro), ``score`` (of what was found), ``subject``, ``fps``. A
-row whose onset and offset are both empty names a video and no movement. Lengths of videos stand in a third file.
+row whose onset and offset are both empty names a video and no movement. Lengths of videos stand in a third file. What
+was found may also be recordings that ``dfrnet analyze`` looked at, which know their rate and length.
 """
 
 from __future__ import annotations
 
 import math
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path
+from pathlib import Path, PurePath
 
 from dfrnet.evaluation.rows import alike, read_rows
 from dfrnet.evaluation.spotting import Span, SpottingRow, Video, score_spotting
 from dfrnet.evaluation.strs import COMPAT, Strs, score_strs
-from dfrnet.types import UserError, unknown_name
+from dfrnet.types import Recording, UserError, unknown_name
 
 REQUIRED = ("video", "onset", "offset")
 OPTIONAL = ("apex", "label", "kind", "score", "subject", "fps")
 LISTED = ("duration", "frames", "fps", "subject")
 MOST_NAMED = 5
+NEAR = 0.01
+"""So far may the measured rate of a recording lie from the one that its annotation names, a share of it."""
 
 
 @dataclass(frozen=True)
@@ -60,12 +63,14 @@ def score_spotting_files(
     iou: float = 0.5,
     compat: str | None = None,
     classes: Sequence[str] | None = None,
+    recordings: Sequence[Recording] | None = None,
 ) -> SpottingScore:
     """All figures of the movements in ``predictions`` against those annotated in ``truth``.
 
     ``videos`` lists recordings with a ``duration`` in seconds, or ``frames`` and ``fps``: false alarms a minute need
     it. ``fps`` holds for every video for which no file says another. ``compat`` names another program whose figures are
-    wanted too. ``classes`` are those of STRS, by default the labels of the truth. UserError names file and row.
+    wanted too. ``classes`` are those of STRS, by default the labels of the truth. ``recordings``: what was found, where
+    ``predictions`` is the folder that they were read from. UserError names file and row.
     """
     if not 0 < iou <= 1:
         raise UserError(f"an overlap of {iou:g} is asked for; choose one above 0 and up to 1, such as 0.5")
@@ -73,7 +78,14 @@ def score_spotting_files(
         raise unknown_name("program to be compatible with", compat, COMPAT)
     if compat is not None and not frames:
         raise UserError(f"{compat} counts frames; give both files in frames")
-    files = [_read_spans(truth, frames), _read_spans(predictions, frames)]
+    files = [_read_spans(truth, frames)]
+    if recordings is None:
+        files.append(_read_spans(predictions, frames))
+    else:
+        if videos is not None:
+            raise UserError(f"{videos}: {predictions} says the lengths itself; leave --videos out")
+        found_lines = _of_results(predictions, recordings, files[0][0], fps, frames)
+        files = [(_at_measured_rates(files[0][0], found_lines), files[0][1]), (found_lines, [])]
     if videos is not None:
         files.append(_read_videos(videos, fps))
     notes = [note for _, unread in files for note in unread]
@@ -82,8 +94,11 @@ def score_spotting_files(
     truths, found = ([line.span for line in lines if line.span] for lines in named[:2])
     if strange := _strangers(named):
         notes.append(f"{predictions.name} has {_some(strange)}, of which {truth.name} says nothing: all false alarms.")
+    if recordings is not None and (absent := _strangers([named[1], named[0]])):
+        notes.append(f"{predictions.name} has no results of {_some(absent)}: all that is annotated there is missed.")
     rows = score_spotting(truths, found, known, iou, frames)
     notes += _missing(rows, known, truths, found, frames)
+    notes += _left_out(classes, truth, predictions, truths, found)
     labelled = any(s.label for s in truths) and any(s.label for s in found)
     if compat and not labelled:
         raise UserError(f"{compat} scores names too: give {truth} and {predictions} a column 'label'")
@@ -115,6 +130,68 @@ def _read_spans(path: Path, frames: bool) -> tuple[list[_Line], list[str]]:
             span = _built(where, video, onset, offset, apex, row, score)
         lines.append(_Line(where, video, span))
     return lines, _unread(path, names, OPTIONAL)
+
+
+def _of_results(
+    folder: Path, recordings: Sequence[Recording], truth: Sequence[_Line], fps: float | None, frames: bool
+) -> list[_Line]:
+    """A line for each recording and one for each of its events, named as in the truth: with the suffix or without."""
+    known = {line.video.name for line in truth}
+    sources: dict[str, str] = {}
+    lines = []
+    for one in recordings:
+        file, where = PurePath(one.source).name, f"{folder}, {one.source}"
+        name = file if file in known else PurePath(file).stem
+        if name in sources:
+            raise UserError(f"{where}: {sources[name]} would be the video {name!r} too; score a folder of one of them")
+        sources[name] = one.source
+        rate, length = one.fps or fps, one.duration - one.start
+        if frames and not rate:
+            raise UserError(f"{where}: its frame rate is unknown; give --fps, or --seconds if {folder} is in seconds")
+        video = Video(name, length if length > 0 else None, rate or None)
+        lines.append(_Line(where, video))
+        for event in one.events:
+            onset, apex, offset = (
+                float(round(time * (rate or 0))) if frames else time for time in (event.start, event.apex, event.end)
+            )
+            span = Span(name, onset, offset, apex, event.label or "", event.kind, event.score)
+            lines.append(_Line(where, video, span))
+    return lines
+
+
+def _at_measured_rates(truth: Sequence[_Line], found: Sequence[_Line]) -> list[_Line]:
+    """The truth with the frame rates that were measured; UserError where those are not about the same frames."""
+    rates = {line.video.name: line.video.fps for line in found}
+    lines = []
+    for line in truth:
+        named, measured = line.video.fps, rates.get(line.video.name)
+        if named and measured and abs(named - measured) > NEAR * named:
+            raise UserError(
+                f"{line.where}: fps {named:g} of video {line.video.name!r}, but {measured:g} were measured; is it "
+                "annotated in another copy? Give times, and --seconds"
+            )
+        lines.append(replace(line, video=replace(line.video, fps=measured or named)))
+    return lines
+
+
+def _left_out(
+    classes: Sequence[str] | None, truth: Path, predictions: Path, truths: Sequence[Span], found: Sequence[Span]
+) -> list[str]:
+    """What the chosen classes leave out, if anything; UserError for a class that no row has."""
+    if not classes:
+        return []
+    counts = [Counter(span.label for span in side if span.label) for side in (truths, found)]
+    labels = sorted(counts[0].keys() | counts[1].keys())
+    for name in classes:
+        if name not in labels:
+            guess = alike(name, labels)
+            hint = f"is it {guess!r}? They have" if guess else "they have"
+            raise UserError(
+                f"--classes: no row of {truth} or {predictions} has the label {name!r}; {hint} "
+                f"{', '.join(labels) or 'no labels'}"
+            )
+    rest = [f"{n} ({counts[0][n]} annotated, {counts[1][n]} found)" for n in labels if n not in classes]
+    return [f"Not among --classes, so counted for spotting only: {', '.join(rest)}."] if rest else []
 
 
 def _built(
@@ -235,10 +312,10 @@ def _merged(named: Sequence[Sequence[_Line]], fps: float | None, listing: Path |
 
 
 def _strangers(named: Sequence[Sequence[_Line]]) -> list[str]:
-    """Videos with something found that no other file knows: false alarms, or a name spelled differently."""
+    """Videos with a movement in the second file that no other knows: false alarms, or a name spelled differently."""
     truths, found, *rest = named
     others = {line.video.name for lines in (truths, *rest) for line in lines}
-    return list(dict.fromkeys(line.video.name for line in found if line.video.name not in others))
+    return list(dict.fromkeys(line.video.name for line in found if line.span and line.video.name not in others))
 
 
 def _missing(

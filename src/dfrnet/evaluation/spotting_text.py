@@ -16,6 +16,9 @@ from dfrnet.types import unknown_name
 
 TITLES = ("kind", "truth", "found", "TP", "FP", "FN", "precision", "recall", "F1", "95 % interval", "alarms/min",
           "95 % interval", "AP")  # fmt: skip
+FEWEST = 5
+"""Subjects or videos from which on a bootstrap over them says anything."""
+
 ERROR_TITLES = ("kind", "moment", "pairs", "median ms", "p95 ms", "bias ms")
 STRS_TITLES = ("STRS", "TP", "FP", "FN", "F1 spotting", "precision", "recall", "F1 analysis", "UF1", "UAR", "STRS")
 
@@ -29,7 +32,7 @@ def render_spotting(score: SpottingScore, form: str) -> str:
 
 def _text(score: SpottingScore) -> str:
     overall = score.rows[-1]
-    length = "" if overall.minutes is None else f", {overall.minutes:.1f} minutes"
+    length = "" if overall.minutes is None else f", {overall.minutes:.2f} minutes"
     videos = "1 video" if overall.videos == 1 else f"{overall.videos} videos"
     unit = "frames, the last included" if score.frames else "seconds"
     parts = [
@@ -53,7 +56,10 @@ def _text(score: SpottingScore) -> str:
 
 
 def _notes(score: SpottingScore) -> list[str]:
-    notes = [f"Intervals: 95 % bootstrap over {score.rows[-1].units}. Bias: found minus annotated, below 0 is early."]
+    overall = score.rows[-1]
+    notes = [f"Intervals: 95 % bootstrap over {overall.units}. Bias: found minus annotated, below 0 is early."]
+    if 1 < overall.drawn < FEWEST:
+        notes.append(f"Only {overall.drawn} {overall.units}: so few give no usable interval, leave it out.")
     if score.strs:
         notes.append(
             "STRS is F1 of spotting times F1 of analysis, the harmonic mean of the classes' mean precision and mean "
@@ -111,6 +117,7 @@ def _record(row: SpottingRow, strs: Strs | None) -> dict[str, Any]:
         **_tally_record(row.tally),
         "f1_ci": row.f1_interval,
         "interval_over": row.units,
+        "interval_units": row.drawn,
         "minutes": row.minutes,
         "false_alarms_per_minute": row.alarms,
         "false_alarms_per_minute_ci": row.alarms_interval,

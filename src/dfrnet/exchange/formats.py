@@ -150,6 +150,15 @@ def read(path: str | Path, format: str | None = None, fps: float | None = None) 
     return format_of(format or guess(path)).read(path, fps)
 
 
+def read_results(folder: Path) -> list[Recording]:
+    """What ``analyze`` wrote: of every recording whose results lie in the folder; UserError where there are none."""
+    files = [folder / "events.json", *sorted(folder.glob("[!.]*/events.json"))]  # a draft begins with a dot
+    found = [events_json.read(path) for path in files if path.exists()]
+    if not found:
+        raise UserError(f"{folder}: no results in it (NAME/events.json); name the folder that analyze wrote with --out")
+    return found
+
+
 def guess(path: Path) -> str:
     """The name of the format that a file is in, seen in what it holds; UserError where that is none."""
     if path.is_dir():
