@@ -218,6 +218,15 @@ def test_when_no_face_is_assessable():
     assert not_assessable(Recording("x", 10, 30, start=2, spans={0: (3, 8)})) == [(0, 3), (8, 10)]
 
 
+def test_what_was_not_looked_at_counts_nowhere():
+    part = Recording("x", 60, 30, (event(10, 10.3), event(70, 70.3)), start=5, record={"asked": {"end": 60}})
+    whole = Recording("x", 120, 30, tuple(event(at, at + 0.3) for at in (2, 10, 70, 80, 90)))
+    assert not_assessable(part) == [(0, 5), (60, np.inf)]
+    found = agree(part.events, whole.events, duration=120, blocked=not_assessable(part))
+    assert (found.groups[0].a, found.groups[0].b, found.groups[0].agreed) == (1, 1, 1)
+    assert not_assessable(replace(part, record={"asked": "nothing"})) == [(0, 5)], "another program's record"
+
+
 # Command line
 
 

@@ -260,3 +260,9 @@ def test_an_audit_that_cannot_be_written_is_one_sentence(tmp_path):
     path = tmp_path / "none" / "audit.jsonl"
     with pytest.raises(UserError, match=r"--audit .*audit\.jsonl: it cannot be written"), audited(path):
         pass
+
+
+def test_the_name_of_a_file_need_not_be_text(tmp_path):
+    with audited(tmp_path / "audit.jsonl", source="caf\udce9.mp4") as tally:
+        tally["micro"] = 1
+    assert json.loads((tmp_path / "audit.jsonl").read_text("utf-8"))["source"] == "caf?.mp4"

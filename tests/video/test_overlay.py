@@ -10,7 +10,7 @@ import pytest
 
 from dfrnet.types import Event, Interval, Recording, UserError
 from dfrnet.video.analyze import analyze
-from dfrnet.video.overlay import MICRO, overlay
+from dfrnet.video.overlay import MICRO, _hides, overlay
 from dfrnet.video.sources import open_source
 from dfrnet.video.track import FaceTracker
 
@@ -171,3 +171,11 @@ def test_nothing_is_left_of_what_fails(tmp_path):
     with pytest.raises(UserError, match=r"o\.mp4: the overlay cannot be written"):
         overlay(SINGLE, NOTHING, tmp_path / "not there" / "o.mp4")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_neighbour_does_not_uncover_a_face_that_is_found_no_more():
+    here, beside, within = (np.array(box, np.float64) for box in ((0, 0, 10, 10), (8, 0, 18, 10), (1, 1, 9, 9)))
+    assert not _hides(beside, here)
+    assert _hides(here, within)
+    assert _hides(within, here), "most of it"
+    assert not _hides(np.array([20.0, 0, 30, 10]), here)

@@ -265,6 +265,13 @@ def test_nothing_can_be_judged_at_so_few_frames_a_second(fps):
     assert judged(np.arange(0, 6, 1 / fps))[1] == 0
 
 
+@pytest.mark.parametrize("fps", [2, 3, 3.5])
+def test_what_lasts_is_one_interval(fps):
+    found, _ = judged(np.arange(0, 60, 1 / fps))
+    assert sorted(one.reason for one in found) == ["frame_rate", "no_frame"]
+    assert all(one.end - one.start > 59 for one in found)
+
+
 @pytest.mark.parametrize("times", [[0.0], [0.0, 0.033], [0.0, 0.033, 0.067, 0.1], [0.0, 3.0]])
 def test_so_few_frames_tell_no_rate(times):
     found, share = judged(times)
@@ -489,3 +496,13 @@ def test_a_person_who_blinks_once_and_smiles():
     assert (blink.reason, blink.track) == ("blink", 1)
     assert 0.6 < blink.start < 0.85
     assert 0.97 < blink.end < 1.3
+
+
+@pytest.mark.parametrize("fps", [23.976, 29.97, 30, 60, 100, 120, 200])
+@pytest.mark.parametrize("digits", [9, 3], ids=["exact", "in whole milliseconds"])
+def test_the_frame_rate_is_right_over_minutes(fps, digits):
+    rate, rng = FrameRate(), np.random.default_rng(0)
+    for k in range(round(300 * fps)):
+        if rng.uniform() > 0.01:  # some are lost
+            rate.update(round(k / fps, digits))
+    assert abs(rate.rate - fps) * 300 < 1, "not a frame in five minutes"

@@ -12,8 +12,9 @@ apart, and kappa is of the other time.
 from __future__ import annotations
 
 import json
+import math
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 
 import numpy as np
@@ -180,7 +181,11 @@ def not_assessable(recording: Recording) -> list[tuple[float, float]]:
             first, last = recording.spans[face]
             bad += [(0.0, first), (last, max(last, recording.duration))]
         common = merged(bad) if common is None else _shared(common, merged(bad))
-    return merged(stretch for stretch in [*(common or []), (0.0, recording.start)] if stretch[0] < stretch[1])
+    unseen = [(0.0, recording.start)]
+    asked = recording.record.get("asked")
+    if isinstance(asked, Mapping) and asked.get("end") is not None:
+        unseen.append((recording.duration, math.inf))
+    return merged(stretch for stretch in [*(common or []), *unseen] if stretch[0] < stretch[1])
 
 
 def _shared(a: Sequence[tuple[float, float]], b: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:

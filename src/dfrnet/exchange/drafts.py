@@ -9,7 +9,7 @@ import re
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 NAME = re.compile(r"\.dfrnet-([0-9a-f]{8})-(\d+)-\w+\.part")
@@ -38,7 +38,11 @@ def remove_stale(parent: Path) -> None:
 
 
 def _machine() -> str:
-    return hashlib.sha256(platform.node().encode()).hexdigest()[:8]
+    """Where the numbers of processes are the same: containers of one host name may share a folder, but not those."""
+    names = [platform.node()]
+    with suppress(OSError):  # what Linux has
+        names += [str(Path("/proc/self/ns/pid").readlink()), Path("/proc/sys/kernel/random/boot_id").read_text()]
+    return hashlib.sha256(" ".join(names).encode()).hexdigest()[:8]
 
 
 def _lives(process: int) -> bool:

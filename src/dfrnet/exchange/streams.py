@@ -96,7 +96,7 @@ def audited(path: Path | None, **said: object) -> Iterator[dict[str, Any]]:
         yield tally
         return
     try:
-        file = path.open("a", encoding="utf-8", newline="\n")
+        file = path.open("a", encoding="utf-8", errors="replace", newline="\n")  # names of files need not be text
     except OSError as error:
         raise UserError(f"--audit {path}: it cannot be written ({error.strerror}); choose another file") from None
     begun, failed = datetime.now(UTC).isoformat(timespec="seconds"), None

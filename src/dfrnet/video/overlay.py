@@ -107,7 +107,7 @@ def _around(points: Array) -> Array:
 
 
 class _Veil:
-    """The places of faces in one recording that are blurred; where one is found no more its place stays for HELD."""
+    """The places of faces in one recording that are blurred; one stays for HELD, or until a face found hides it."""
 
     def __init__(self) -> None:
         self._places: list[tuple[float, Array]] = []
@@ -119,7 +119,7 @@ class _Veil:
             reach = one.sides * 0.7  # the box of a detection ends at the brows and at the chin
             found.append(np.rint(np.concatenate([one.centre - reach * (1, 1.3), one.centre + reach])))
         held = [
-            (at, box) for at, box in self._places if frame.time - at <= HELD and not any(_meet(box, f) for f in found)
+            (at, box) for at, box in self._places if frame.time - at <= HELD and not any(_hides(f, box) for f in found)
         ]
         self._places = [*held, *((frame.time, box) for box in found)]
         for _, box in self._places:
@@ -129,8 +129,10 @@ class _Veil:
                 face[:] = _unrecognisable(face)
 
 
-def _meet(one: Array, other: Array) -> bool:
-    return bool(np.all(one[:2] < other[2:]) and np.all(other[:2] < one[2:]))
+def _hides(one: Array, other: Array) -> bool:
+    """Whether most of the other lies within; a neighbour that only meets it does not hide it."""
+    shared = np.minimum(one[2:], other[2:]) - np.maximum(one[:2], other[:2])
+    return bool((shared > 0).all() and shared.prod() >= 0.5 * (other[2:] - other[:2]).prod())
 
 
 def _unrecognisable(face: Image) -> Image:

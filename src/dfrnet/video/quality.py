@@ -309,6 +309,7 @@ class QualityWatch:
         self._last = np.nan  # frame
         self._empty: float | None = None  # since when there has been no face
         self._merged = Intervals()
+        self._pauses: list[Interval] = []
 
     def update(
         self,
@@ -344,7 +345,7 @@ class QualityWatch:
 
     def doubted(self, event: Event) -> Event:
         """The event, with a doubt where it meets a stretch of which it is known by now that it is not assessable."""
-        known = [*self.intervals, *self._merged.pending]
+        known = [*self.intervals, *self._pauses, *self._merged.pending]
         meets = [i for i in known if i.track in (None, event.track) and i.start < event.end and event.start < i.end]
         doubts = [f"not assessable: {REASONS[name]}" for name in dict.fromkeys(one.reason for one in meets)]
         return replace(event, quality=tuple(dict.fromkeys((*event.quality, *doubts))))
@@ -361,7 +362,7 @@ class QualityWatch:
         if self._empty is not None and time > self._empty:
             self.intervals.append(Interval(self._empty, time, "no_face"))
             self._empty = None
-        return sorted(self.intervals, key=lambda i: (i.start, i.end, i.track or 0, i.reason))
+        return sorted((*self.intervals, *self._pauses), key=lambda i: (i.start, i.end, i.track or 0, i.reason))
 
     def _judge_rate(self, time: float) -> tuple[str, ...]:
         """Whether frames come too slowly to judge anybody in the one at ``time``."""
@@ -375,8 +376,9 @@ class QualityWatch:
     def _judge_pause(self, time: float) -> None:
         """``time``: of the next frame, or the end."""
         if time - self._last > PAUSE:
-            self.intervals += self._merged.update(self._last, None, ["no_frame"])
-            self.intervals += self._merged.update(time, None, [])
+            goes_on = bool(self._pauses) and self._pauses[-1].end == self._last
+            begin = self._pauses.pop().start if goes_on else self._last
+            self._pauses.append(Interval(begin, time, "no_frame"))
 
     def _go_on(self, time: float) -> None:
         for track in self._here:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections import Counter, deque
+from collections import Counter, defaultdict, deque
 
 LEAST = 23.976  # frames a second, those of film: below, nothing is said of micro-expressions
 TOLERANCE = 0.98  # a camera of 30 frames a second may give 29.5
 FEW = 5  # frames that tell a rate
+REGULAR = 0.25  # share of the median by which an interval may differ from it
 PAUSE = 0.25  # seconds without a frame in which a movement may be missed; the spotter begins anew after as many
 
 
@@ -17,6 +18,7 @@ class FrameRate:
         self.recent: float | None = None
         self._recent: deque[float] = deque()
         self._intervals: Counter[int] = Counter()  # in hundredths of a millisecond, up to a second
+        self._seconds: dict[int, float] = defaultdict(float)  # what the intervals of each length are together
 
     def update(self, time: float) -> float | None:
         """Frames a second over the last second, also in ``recent``; None before ``FEW`` frames.
@@ -25,7 +27,9 @@ class FrameRate:
         """
         if self._recent:
             step = time - self._recent[-1]
-            self._intervals[min(round(step * 1e5), 100_000)] += 1
+            interval = min(round(step * 1e5), 100_000)
+            self._intervals[interval] += 1
+            self._seconds[interval] += step
             if step > PAUSE and step * (self.recent or 0.0) > FEW:
                 self._recent.clear()
         self._recent.append(time)
@@ -42,12 +46,18 @@ class FrameRate:
 
     @property
     def rate(self) -> float | None:
-        """Frames a second: one over the median interval. None for fewer than two frames."""
+        """Frames a second, where they come regularly. None for fewer than two frames.
+
+        It is one over the mean of the intervals that are near the median: of stamps in whole milliseconds, as some
+        containers have them, the median alone is wrong by 1 %, and by thousands of frames in an hour.
+        """
         half = sum(self._intervals.values()) / 2
-        for interval in sorted(self._intervals):
-            half -= self._intervals[interval]
+        for middle in sorted(self._intervals):
+            half -= self._intervals[middle]
             if half <= 0:
-                return 1e5 / max(interval, 1)
+                near = [interval for interval in self._intervals if abs(interval - middle) <= middle * REGULAR]
+                seconds = sum(self._seconds[interval] for interval in near)
+                return sum(self._intervals[interval] for interval in near) / max(seconds, 1e-5)
         return None
 
     @property
@@ -65,7 +75,7 @@ class FrameRate:
         rate = self.rate
         if rate is None:
             return 0.0
-        odd = sum(n for i, n in self._intervals.items() if abs(i * rate / 1e5 - 1) > 0.25)
+        odd = sum(n for i, n in self._intervals.items() if abs(i * rate / 1e5 - 1) > REGULAR)
         return odd / sum(self._intervals.values())
 
     def cautions(self, least: float = LEAST) -> list[str]:

@@ -91,8 +91,9 @@ class Spotter:
     """Takes the rows of one face in order. Events are final, at most about 1.5 s after their end, and told once.
 
     In the first ``settle`` seconds the face's own usual answers are learnt; what they held is told after that, or by
-    ``finish``. ``strengths``: what is new of the curve (seconds, how far the strongest answer with its middle there
-    stands out, 0..1 on the scale of scores), ascending; whoever reads it empties it.
+    ``finish``, unless it is more than some ten seconds ago by then. ``strengths``: what is new of the curve (seconds,
+    how far the strongest answer with its middle there stands out, 0..1 on the scale of scores), ascending; whoever
+    reads it empties it.
     """
 
     def __init__(self, settings: SpottingSettings | None = None) -> None:
