@@ -169,7 +169,7 @@ def test_frames_of_a_file_arrive_when_they_are_due():
                 break
         newest.close()
     assert min(late) >= 0
-    assert np.quantile(late, 0.25) < 0.005  # the machine may be busy now and then
+    assert np.quantile(late, 0.25) < 0.05  # half of what the first frame took; the machine may be busy
     assert np.ptp(began) < 1e-6
 
 
