@@ -95,13 +95,13 @@ def test_the_help_of_every_command_has_an_example(dfrnet, command):
         assert all(name in words for name in METHODS)
 
 
-@pytest.mark.parametrize("command", [name for name in COMMANDS if name not in ("agreement", "convert")])
+@pytest.mark.parametrize("command", COMMANDS)
 def test_the_help_says_what_every_word_means_and_what_holds_without_it(dfrnet, command):
     """Brackets in the words of a help are taken for a style and not shown; so a default has a place of its own."""
     import typer
 
     without = {"--data", "--set", "--only", "--to", "--run", "--accuracy", "--report", "--spotting", "--fps", "--as"}
-    without |= {"--videos", "--compat", "--purpose", "--audit"}  # without them nothing of the kind is done or known
+    without |= {"--videos", "--compat", "--purpose", "--audit", "--tolerance"}  # without them nothing of the kind is done or known
     parameters = typer.main.get_command(cli.app).commands[command].params
     assert "[[" not in dfrnet(command, "--help").out
     for one in parameters:

@@ -53,7 +53,7 @@ def test_analyze_with_a_model(dfrnet, tmp_path):
     words = ("analyze", FACE, "--model", "synthetic", "--end", "1", "--jobs", "1", "--out", "out")
     done = dfrnet(*words)
     assert done.status == 0, done.err
-    assert "note: candidates for a person to confirm" in done.err
+    assert "note: Candidates for a person to confirm" in done.err
     assert "AI Act" in done.err
     assert "note: model synthetic: Apache-2.0, as dfrnet itself: it was trained on drawn faces alone." in done.err
     assert "Its labels on real faces mean nothing." in done.err

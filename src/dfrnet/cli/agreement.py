@@ -14,9 +14,11 @@ app = typer.Typer()
 
 @app.command()
 def agreement(
-    a: Annotated[Path, typer.Argument(metavar="A", show_default=False)],
-    b: Annotated[Path, typer.Argument(metavar="B", show_default=False)],
-    iou: Annotated[float | None, typer.Option(help="Overlap from which two movements are the same; 0.5.")] = None,
+    a: Annotated[Path, typer.Argument(metavar="A", help="The first coding, or the machine's.", show_default=False)],
+    b: Annotated[Path, typer.Argument(metavar="B", help="The second coding.", show_default=False)],
+    iou: Annotated[
+        float | None, typer.Option(help="Overlap from which two movements are the same.", show_default="0.5")
+    ] = None,
     tolerance: Annotated[
         float | None, typer.Option(help="Instead: seconds within which onsets or apexes must lie.")
     ] = None,

@@ -15,9 +15,16 @@ def convert(
     source: Annotated[Path, typer.Argument(metavar="IN", help="A file of events, of dfrnet or of a coder.")],
     out: Annotated[Path, typer.Argument(metavar="OUT", help="The file to write.")],
     come: Annotated[
-        str, typer.Option("--from", help="Format of IN: csv, json, elan, boris, datavyu, bids or textgrid; else seen.")
-    ] = "",
-    to: Annotated[str, typer.Option("--to", help="Format of OUT, the same names; else by its ending.")] = "",
+        str | None,
+        typer.Option(
+            "--from",
+            help="Format of IN: csv, json, elan, boris, datavyu, bids or textgrid.",
+            show_default="as seen in the file",
+        ),
+    ] = None,
+    to: Annotated[
+        str | None, typer.Option("--to", help="Format of OUT, the same names.", show_default="by its ending")
+    ] = None,
     fps: Annotated[float | None, typer.Option(help="Frames a second, for sheets that count in frames.")] = None,
     force: Annotated[
         bool, typer.Option("--force", help="Replace OUT, and what belongs to it, if it is there.")
@@ -32,7 +39,7 @@ def convert(
     name = to or meant_by(out)
     written = format_of(name)
     check_target(source, out, name, replace=force)
-    recording = read(source, come or None, fps)
+    recording = read(source, come, fps)
     written.write(recording, out)
     for what in recording.record.get("not_read", []):
         typer.echo(f"note: not read: {what}", err=True)

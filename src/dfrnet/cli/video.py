@@ -22,11 +22,6 @@ if TYPE_CHECKING:
 
 app = typer.Typer()
 
-NOTICE = (
-    "note: candidates for a person to confirm, not what somebody feels. Inferring emotions of people at work or in "
-    "education is prohibited in the European Union (AI Act, Article 5(1)(f)); --movement-only loads no emotion model"
-)
-
 WITHOUT_NUMBERS = str.maketrans("", "", "0123456789.")
 """Turns a caution into its kind, of which one is told."""
 
@@ -173,11 +168,12 @@ def live(
 def load_model(name: str) -> Recognizer | None:
     """The model, and on standard error what its answers are not, and on what terms; None for no name."""
     from dfrnet import recognizer
+    from dfrnet.video.analyze import NOTICE, USE
 
     if not name:
         return None
     loaded = recognizer.load(name)
-    typer.echo(NOTICE, err=True)
+    typer.echo(f"note: {USE} {NOTICE} --movement-only loads no emotion model.", err=True)
     typer.echo(f"note: model {name}: {loaded.terms}", err=True)
     return loaded
 
@@ -227,7 +223,7 @@ def bench(
     movement_only: MovementOnly = False,
     format: Annotated[str, typer.Option(help="text or json.")] = "text",  # noqa: A002
 ) -> None:
-    """How fast this machine is, stage by stage: decode, track, quality, flow, spot, recognise.
+    """How fast this machine is, stage by stage: decode, track, flow, quality, spot, recognise.
 
     Example: dfrnet bench --seconds 5
     """

@@ -69,7 +69,7 @@ def analyze(
         intervals=intervals, tracks=tuple(watcher.spans), curve=watcher.curve.points, start=first,
         spans=dict(watcher.spans),
         record={
-            "dfrnet": __version__, "use": USE, "frames": count, "start": round(first, 3), "notes": notes,
+            "dfrnet": __version__, "use": USE, "frames": count, "notes": notes,
             "asked": {"face": face, "start": start, "end": end, "fps": fps},
             **_with(watcher.settings, recognizer),
         },
