@@ -101,7 +101,8 @@ def test_the_help_says_what_every_word_means_and_what_holds_without_it(dfrnet, c
     import typer
 
     without = {"--data", "--set", "--only", "--to", "--run", "--accuracy", "--report", "--spotting", "--fps", "--as"}
-    without |= {"--videos", "--compat", "--purpose", "--audit", "--tolerance"}  # without them nothing of the kind is done or known
+    # Without them nothing of the kind is done or known.
+    without |= {"--videos", "--compat", "--purpose", "--audit", "--tolerance"}
     parameters = typer.main.get_command(cli.app).commands[command].params
     assert "[[" not in dfrnet(command, "--help").out
     for one in parameters:
